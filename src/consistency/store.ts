@@ -1,0 +1,29 @@
+/** A user, hashed: the first 22 characters of base64url(HMAC-SHA256(secret, kind|identity)). */
+export type Pid = string;
+
+/** One live pin of a user, for the operator's eyes. */
+export interface PinInspection {
+  readonly pid: Pid;
+  /** How long reads stay with the writer, in milliseconds from now. */
+  readonly remainingMs: number;
+  /** Writes that hold it open. */
+  readonly writes: number;
+}
+
+/**
+ * Where pins live: a set of (writeId, deadline) for every user. Both stores pass one contract suite.
+ * Every operation is idempotent, and only ever extends a pin or touches its own member, because a command
+ * that timed out may still run later. Deadlines are by the store's own clock.
+ */
+export interface PinStore {
+  /** Opens (or renews) the intent of one write for each user. Resolves when the store has it; rejects otherwise. */
+  begin(pids: readonly Pid[], writeId: string, ttlMs: number): Promise<void>;
+  /** Sets this write's own deadline to `ttlMs` from now; 0 removes it. Other writes' members are untouched. */
+  end(pids: readonly Pid[], writeId: string, ttlMs: number): Promise<void>;
+  /** Milliseconds until the last pin among these users ends; 0 when there is none. */
+  remaining(pids: readonly Pid[]): Promise<number>;
+  inspect(pid: Pid): Promise<PinInspection | null>;
+  /** Drops every pin of a user; an operator's decision. */
+  release(pid: Pid): Promise<boolean>;
+  close(): Promise<void>;
+}

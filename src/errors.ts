@@ -1,0 +1,59 @@
+/** Who has to act when a fault happens. */
+export type FaultOwner = "client" | "router" | "region";
+
+export interface FaultRule {
+  /** The HTTP status a client gets. 499 is nginx's word for "the client left", never sent. */
+  readonly status: number;
+  readonly owner: FaultOwner;
+  /** RFC 9457 `title`. */
+  readonly title: string;
+}
+
+/**
+ * Every way in which Meridian itself fails a request. The key is at once the log field, the metric label,
+ * the problem's `fault` and the entry in the docs.
+ */
+export const FAULTS = {
+  bad_request: { status: 400, owner: "client", title: "The request is malformed" },
+  loop: { status: 508, owner: "client", title: "The request has already passed through this edge" },
+  body_too_large: { status: 413, owner: "client", title: "The request body is too large" },
+  header_too_large: { status: 431, owner: "client", title: "The request head is too large" },
+  request_timeout: { status: 408, owner: "client", title: "The request did not arrive in time" },
+  upgrade_refused: { status: 501, owner: "client", title: "This upgrade is not supported" },
+  client_gone: { status: 499, owner: "client", title: "The client left" },
+  no_region: { status: 503, owner: "router", title: "No region can serve this request" },
+  residency: {
+    status: 503,
+    owner: "router",
+    title: "No region of the required jurisdiction can serve this request",
+  },
+  writer_down: { status: 503, owner: "region", title: "The write region cannot serve this request" },
+  pin_unrecorded: {
+    status: 503,
+    owner: "router",
+    title: "The write could not be recorded, so it was not made",
+  },
+  stopping: { status: 503, owner: "router", title: "This edge is stopping" },
+  connect_failed: { status: 502, owner: "region", title: "The region could not be reached" },
+  reset: { status: 502, owner: "region", title: "The region closed the connection without an answer" },
+  bad_response: { status: 502, owner: "region", title: "The region gave an answer that is not HTTP" },
+  response_timeout: { status: 504, owner: "region", title: "The region did not answer in time" },
+  internal: { status: 500, owner: "router", title: "Meridian failed" },
+} as const satisfies Record<string, FaultRule>;
+
+export type Fault = keyof typeof FAULTS;
+
+/** RFC 9457 problem details, the body of every refusal. */
+export interface Problem {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly detail: string;
+  readonly requestId: string;
+  readonly fault: Fault;
+}
+
+export function problem(fault: Fault, requestId: string, detail?: string): Problem {
+  const { status, title } = FAULTS[fault];
+  return { type: `urn:meridian:fault:${fault}`, title, status, detail: detail ?? title, requestId, fault };
+}

@@ -1,0 +1,113 @@
+import { EventEmitter } from "node:events";
+import type { Fault } from "./errors.ts";
+import type { Decision, Facts, PinReading, Reason, Rules } from "./routing/decide.ts";
+import type { Admission, Health, View } from "./routing/region.ts";
+
+/** One try at one endpoint. */
+export interface Attempt {
+  readonly region: string;
+  /** The endpoint's origin, `http://10.0.0.1:8080`. */
+  readonly endpoint: string;
+  /** The status it answered, or the fault it failed with. */
+  readonly outcome: number | Fault;
+  /** From dispatch to the response head, or to the failure. */
+  readonly durationMs: number;
+}
+
+/** The inputs of a decision; since deciding is pure they are all it takes to explain it later. */
+export interface DecisionInputs {
+  readonly facts: Facts;
+  readonly pin: PinReading;
+  readonly view: View;
+  readonly rules: Rules;
+  readonly tried: readonly string[];
+}
+
+/** Everything that is known of a request when it is over. No query string, cookie or identity in it. */
+export interface RequestRecord {
+  readonly id: string;
+  readonly startedAtWallMs: number;
+  readonly method: string;
+  /** Path without the query string. */
+  readonly path: string;
+  readonly protocol: "http/1.0" | "http/1.1" | "h2" | "websocket";
+  /** The status sent to the client; 499 when it left before one was sent. */
+  readonly status: number;
+  readonly region: string | null;
+  readonly reason: Reason | null;
+  readonly fault: Fault | null;
+  readonly attempts: readonly Attempt[];
+  readonly durationMs: number;
+  /** Dispatch to response head of the last attempt; null when nothing was dispatched. */
+  readonly upstreamMs: number | null;
+  /** Time to the response head that was not the region's: reading, deciding, pins. */
+  readonly overheadMs: number | null;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  readonly pin: PinReading;
+  /** What was said in `x-meridian-consistency`; null when the guarantee held. */
+  readonly consistency: Consistency | null;
+  readonly affinity: AffinityResult;
+  /** False when the response was cut after its head had been sent. */
+  readonly complete: boolean;
+  readonly decision: Decision | null;
+  readonly inputs: DecisionInputs | null;
+}
+
+export type Consistency = "degraded" | "stale" | "lost" | "cookie-only";
+
+/** `hit`: served where the cookie says; `moved`: the cookie changed; `new`: first cookie; `kept`: a detour that left the cookie alone; `none`: no session. */
+export type AffinityResult = "hit" | "moved" | "new" | "kept" | "none";
+
+/** What happens inside an edge, for whoever watches. Emitted synchronously; listeners must not throw. */
+export interface EdgeEvents {
+  requestDone: RequestRecord;
+  retried: { readonly fault: Fault };
+  retryBudgetExhausted: Record<string, never>;
+  probed: {
+    readonly region: string;
+    readonly endpoint: string;
+    readonly result: "pass" | "degraded" | "drain" | "status" | "timeout" | "connect" | "body";
+    readonly roundTripMs: number | null;
+    readonly cause: string | null;
+  };
+  healthChanged: {
+    readonly region: string;
+    readonly from: Health;
+    readonly to: Health;
+    readonly cause: string;
+  };
+  endpointEjected: { readonly region: string; readonly endpoint: string; readonly cause: string };
+  admissionChanged: {
+    readonly region: string;
+    readonly from: Admission;
+    readonly to: Admission;
+    readonly by: string;
+    readonly why: string;
+  };
+  viewChanged: { readonly view: View };
+  pinned: { readonly action: "begin" | "extend" | "end" | "cancel" | "expire" };
+  pinLookedUp: { readonly durationMs: number; readonly result: "free" | "pinned" | "unknown" };
+  pinStoreFailed: { readonly op: string; readonly cause: string };
+  redisState: { readonly up: boolean; readonly cause: string | null };
+  configReloaded: {
+    readonly result: "applied" | "unchanged" | "rejected";
+    readonly changes: readonly string[];
+    readonly problems: readonly string[];
+  };
+  audited: AuditLine;
+}
+
+/** One change by an operator, or one that was refused. */
+export interface AuditLine {
+  readonly who: string;
+  readonly what: string;
+  readonly target: string | null;
+  readonly before: unknown;
+  readonly after: unknown;
+  readonly why: string | null;
+  readonly result: "done" | "refused" | "dry-run";
+}
+
+/** The one bus of an edge: node:events with our names and shapes. */
+export class EventBus extends EventEmitter<{ [K in keyof EdgeEvents]: [EdgeEvents[K]] }> {}
