@@ -1,6 +1,6 @@
 import { EventEmitter } from "node:events";
 import type { Fault } from "./errors.ts";
-import type { Decision, Facts, PinReading, Reason, Rules } from "./routing/decide.ts";
+import type { Decision, DecisionInputs, PinReading, Reason } from "./routing/decide.ts";
 import type { Admission, Health, View } from "./routing/region.ts";
 
 /** One try at one endpoint. */
@@ -12,15 +12,6 @@ export interface Attempt {
   readonly outcome: number | Fault;
   /** From dispatch to the response head, or to the failure. */
   readonly durationMs: number;
-}
-
-/** The inputs of a decision; since deciding is pure they are all it takes to explain it later. */
-export interface DecisionInputs {
-  readonly facts: Facts;
-  readonly pin: PinReading;
-  readonly view: View;
-  readonly rules: Rules;
-  readonly tried: readonly string[];
 }
 
 /** Everything that is known of a request when it is over. No query string, cookie or identity in it. */
