@@ -1,0 +1,48 @@
+import { once } from "node:events";
+import { parseArgs } from "node:util";
+import { WorldControl } from "./control.ts";
+import type { RegionSetup } from "./simulated-region.ts";
+import { SimulatedWorld } from "./simulated-world.ts";
+
+const USAGE = `node src/demo/world-main.ts [--host 127.0.0.1] [--control PORT] [--region id=NAME,role=writer|replica|standby[,port=N][,delayMs=N][,lagMs=N]]...
+
+Runs simulated regions as a process of their own, prints one line of JSON with their URLs, and ends on TERM or INT.
+`;
+
+/** `id=us-east,role=writer,port=8081,delayMs=80` as a setup; throws on anything else. */
+export function parseRegion(text: string): RegionSetup {
+  const given = new Map(
+    text.split(",").map((pair) => [pair.split("=")[0], pair.slice(pair.indexOf("=") + 1)]),
+  );
+  const number = (name: string) => Number(given.get(name) ?? 0);
+  const id = given.get("id");
+  const role = given.get("role");
+  if (id === undefined || (role !== "writer" && role !== "replica" && role !== "standby")) {
+    throw new Error(`--region ${text}: expected id=NAME,role=writer|replica|standby`);
+  }
+  return { id, role, port: number("port"), delayMs: number("delayMs"), lagMs: number("lagMs") };
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      host: { type: "string", default: "127.0.0.1" },
+      control: { type: "string", default: "0" },
+      region: { type: "string", multiple: true, default: [] },
+      help: { type: "boolean", default: false },
+    },
+  });
+  if (values.help || values.region.length === 0) {
+    process.stdout.write(USAGE);
+    return;
+  }
+  const world = await SimulatedWorld.start(values.region.map(parseRegion), { host: values.host });
+  const control = new WorldControl(world);
+  const controlUrl = await control.listen(Number(values.control), values.host);
+  const regions = Object.fromEntries(world.regions.map(({ id, url }) => [id, url]));
+  process.stdout.write(`${JSON.stringify({ control: controlUrl, regions })}\n`);
+  await Promise.race([once(process, "SIGTERM"), once(process, "SIGINT")]);
+  await Promise.all([control.stop(), world.stop()]);
+}
+
+if (import.meta.main) await main();
