@@ -1,0 +1,135 @@
+import { type Clock, systemClock } from "../clock.ts";
+import { FAULTS } from "../errors.ts";
+import type { EdgeEvents, EventBus, RequestRecord } from "../events.ts";
+import type { Logger } from "./log.ts";
+
+/** Which requests get a line: `errors` are those that hurt somebody and those answered with a 5xx. */
+export type Access = "all" | "errors" | "off";
+
+export interface EventLog {
+  /** Which requests get a line from now on. */
+  setAccess(access: Access): void;
+  close(): void;
+}
+
+/**
+ * Writes a line for what an operator would want to know (`info`), for what hurt somebody (`warn`), and for
+ * single steps (`debug`). What can come with every request while something is broken gets at most one
+ * line a second, which says how many were `suppressed`.
+ */
+export function logEvents(
+  events: EventBus,
+  logger: Logger,
+  access: Access,
+  clock: Clock = systemClock,
+): EventLog {
+  const emitter: NodeJS.EventEmitter = events;
+  const writers = Object.entries(eventWriters(logger, new Throttle(clock)));
+  let logged = access;
+  const request = (record: RequestRecord) => logRequest(logger, logged, record);
+
+  for (const [name, write] of writers) emitter.on(name, write);
+  events.on("requestDone", request);
+  return {
+    setAccess: (next) => {
+      logged = next;
+    },
+    close: () => {
+      for (const [name, write] of writers) emitter.off(name, write);
+      events.off("requestDone", request);
+    },
+  };
+}
+
+type Writers = { [Name in keyof EdgeEvents]?: (event: EdgeEvents[Name]) => void };
+
+function eventWriters(logger: Logger, throttle: Throttle): Writers {
+  return {
+    probed: (event) => logger.debug(event, "probe"),
+    retried: (event) => logger.debug(event, "retry"),
+    healthChanged: (event) => logger[event.to === "up" ? "info" : "warn"](event, "health changed"),
+    endpointEjected: (event) => logger.warn(event, "endpoint ejected"),
+    admissionChanged: (event) => logger.info(event, "admission changed"),
+    redisState: (event) => logger[event.up ? "info" : "warn"](event, event.up ? "redis up" : "redis down"),
+    configReloaded: (event) =>
+      logger[event.result === "rejected" ? "warn" : "info"](event, "configuration reloaded"),
+    audited: (event) => logger.info(event, "audit"),
+    failed: ({ where, error }) =>
+      throttle.run(`failed ${where}`, (suppressed) =>
+        logger.error({ where, err: error, suppressed }, "failed"),
+      ),
+    pinStoreFailed: (event) =>
+      throttle.run(`pin store ${event.op}`, (suppressed) =>
+        logger.warn({ ...event, suppressed }, "pin store failed"),
+      ),
+    retryBudgetExhausted: () =>
+      throttle.run("retry budget", (suppressed) => logger.warn({ suppressed }, "retry budget exhausted")),
+  };
+}
+
+function logRequest(logger: Logger, access: Access, record: RequestRecord): void {
+  if (access === "off") return;
+  const hurt = record.fault !== null && FAULTS[record.fault].owner !== "client";
+  if (access === "errors" && !hurt && record.status < 500) return;
+  logger[hurt ? "warn" : "info"](accessFields(record), "request");
+}
+
+/** The line of one request. Identities, cookies and the query string are not in the record to begin with. */
+function accessFields(record: RequestRecord) {
+  const { id, method, path, protocol, status, region, reason, fault } = record;
+  const { durationMs, upstreamMs, overheadMs, bytesIn, bytesOut, pin, consistency, affinity, complete } =
+    record;
+  return {
+    requestId: id,
+    method,
+    path,
+    protocol,
+    status,
+    region,
+    reason,
+    fault,
+    attempts: record.attempts.map((attempt) => ({
+      region: attempt.region,
+      endpoint: attempt.endpoint,
+      outcome: attempt.outcome,
+      ms: rounded(attempt.durationMs),
+    })),
+    durationMs: rounded(durationMs),
+    upstreamMs: rounded(upstreamMs),
+    overheadMs: rounded(overheadMs),
+    bytesIn,
+    bytesOut,
+    pin,
+    consistency,
+    affinity,
+    complete,
+  };
+}
+
+/** To a microsecond: more digits are noise in every line. */
+function rounded(milliseconds: number | null): number | null {
+  return milliseconds === null ? null : Math.round(milliseconds * 1_000) / 1_000;
+}
+
+const THROTTLE_MS = 1_000;
+
+/** Lets one action a second through for each key, and tells it how many were held back since the last. */
+class Throttle {
+  readonly #clock: Clock;
+  readonly #byKey = new Map<string, { lastAt: number; suppressed: number }>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  run(key: string, action: (suppressed: number) => void): void {
+    const now = this.#clock.now();
+    const held = this.#byKey.get(key);
+    if (held !== undefined && now - held.lastAt < THROTTLE_MS) {
+      held.suppressed++;
+      return;
+    }
+    this.#byKey.set(key, { lastAt: now, suppressed: 0 });
+    action(held?.suppressed ?? 0);
+  }
+}

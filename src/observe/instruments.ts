@@ -1,0 +1,139 @@
+import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+
+/** OpenTelemetry's advice for HTTP durations, in seconds. */
+const REQUEST_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
+
+/** What an edge adds itself, and a round trip to a near Redis, are mostly below a millisecond. */
+const FINE_BUCKETS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1];
+
+export type Instruments = ReturnType<typeof createInstruments>;
+
+/**
+ * Every metric of an edge, registered in `registry` under the prefix `meridian_`. Base units are in the
+ * names, a help text names the denominator, and a label only takes words from a fixed list or from the
+ * configuration: never a path, an address or a user.
+ */
+export function createInstruments(registry: Registry) {
+  return { ...requestInstruments(registry), ...regionInstruments(registry), ...edgeInstruments(registry) };
+}
+
+function requestInstruments(registry: Registry) {
+  const { counter, gauge, histogram } = makers(registry);
+  return {
+    requests: counter(
+      "requests_total",
+      "Requests that ended, refused ones included; region and reason are none when no region was chosen.",
+      ["region", "method", "code_class", "reason"],
+    ),
+    faults: counter(
+      "faults_total",
+      "Requests that ended in a fault, of requests_total; the owner (client, router, region) has to act.",
+      ["fault", "owner", "region"],
+    ),
+    requestSeconds: histogram(
+      "request_duration_seconds",
+      "Arrival of the head to the end of the response, of every request but WebSocket tunnels.",
+      REQUEST_BUCKETS,
+      ["region"],
+    ),
+    upstreamSeconds: histogram(
+      "upstream_duration_seconds",
+      "Dispatch to response head of the last attempt, of every request that was dispatched to a region.",
+      REQUEST_BUCKETS,
+      ["region"],
+    ),
+    overheadSeconds: histogram(
+      "edge_overhead_seconds",
+      "Time to the response head that was not the region's, of every request that got a head from one.",
+      FINE_BUCKETS,
+    ),
+    consistency: counter(
+      "consistency_total",
+      "Requests served by a region, by what became of the configured consistency guarantee.",
+      ["outcome"],
+    ),
+    affinity: counter(
+      "affinity_total",
+      "Requests served by a region, by what became of their session; none means that there is no session.",
+      ["result"],
+    ),
+    retries: counter("retries_total", "Attempts after the first, by the fault that caused them.", ["reason"]),
+    budgetExhausted: counter(
+      "retry_budget_exhausted_total",
+      "Attempts that the rules allowed and the retry budget refused.",
+    ),
+    tunnels: gauge("tunnels", "WebSocket tunnels open now.", ["region"]),
+  };
+}
+
+function regionInstruments(registry: Registry) {
+  const { counter, gauge } = makers(registry);
+  return {
+    health: gauge("region_health", "1 for the health this edge sees, 0 for the other states.", [
+      "region",
+      "state",
+    ]),
+    admission: gauge("region_admission", "1 for the operator's word, 0 for the other states.", [
+      "region",
+      "state",
+    ]),
+    latency: gauge("region_latency_seconds", "Smoothed probe round trip; absent until one was measured.", [
+      "region",
+    ]),
+    lag: gauge(
+      "region_lag_seconds",
+      "Replication lag as the region's last probe said; absent when it says none.",
+      ["region"],
+    ),
+    probes: counter("probes_total", "Probes that ended, by result.", ["region", "result"]),
+    healthTransitions: counter(
+      "health_transitions_total",
+      "Changes of a region's health, by the new state.",
+      ["region", "to"],
+    ),
+    writeRegion: gauge("write_region", "1 for a region that takes writes, 0 for the others.", ["region"]),
+    writeEpoch: gauge("write_epoch", "Epoch of the write region as this edge knows it."),
+  };
+}
+
+function edgeInstruments(registry: Registry) {
+  const { counter, gauge, histogram } = makers(registry);
+  return {
+    pins: counter("pins_total", "Steps in the life of this edge's pins.", ["action"]),
+    pinsActive: gauge("pins_active", "Pins that this edge holds itself now."),
+    pinStoreErrors: counter("pin_store_errors_total", "Pin store commands that failed or timed out.", ["op"]),
+    pinLookupSeconds: histogram(
+      "pin_lookup_seconds",
+      "Round trip of a pin look-up, of those reads that needed one.",
+      FINE_BUCKETS,
+    ),
+    redisUp: gauge("redis_up", "1 while Redis answers, else 0; absent without Redis."),
+    configReloads: counter("config_reloads_total", "Reloads of the configuration, by result.", ["result"]),
+    logLinesDropped: counter(
+      "log_lines_dropped_total",
+      "Log lines lost because standard output did not take them.",
+    ),
+    eventLoopLag: gauge(
+      "event_loop_lag_seconds",
+      "How late the event loop ran its timers since the last scrape; quantile 1 is the worst.",
+      ["quantile"],
+    ),
+    buildInfo: gauge("build_info", "Always 1; says what is running.", ["version", "edge", "node"]),
+  };
+}
+
+function makers(registry: Registry) {
+  const registers = [registry];
+  return {
+    counter: <L extends string = never>(name: string, help: string, labelNames: readonly L[] = []) =>
+      new Counter<L>({ name: `meridian_${name}`, help, labelNames, registers }),
+    gauge: <L extends string = never>(name: string, help: string, labelNames: readonly L[] = []) =>
+      new Gauge<L>({ name: `meridian_${name}`, help, labelNames, registers }),
+    histogram: <L extends string = never>(
+      name: string,
+      help: string,
+      buckets: readonly number[],
+      labelNames: readonly L[] = [],
+    ) => new Histogram<L>({ name: `meridian_${name}`, help, buckets: [...buckets], labelNames, registers }),
+  };
+}

@@ -1,0 +1,157 @@
+import { Registry } from "prom-client";
+import { FAULTS } from "../errors.ts";
+import type { EdgeEvents, EventBus, RequestRecord } from "../events.ts";
+import type { Admission, Health, View } from "../routing/region.ts";
+import { EventLoopLag } from "./eventloop.ts";
+import { createInstruments, type Instruments } from "./instruments.ts";
+import { processMetrics } from "./process.ts";
+
+/** What is not counted but looked at, when Prometheus asks. */
+export interface Gauges {
+  view(): View;
+  /** Open WebSocket tunnels by region. */
+  tunnels(): ReadonlyMap<string, number>;
+  /** Pins that this edge holds itself. */
+  pinsActive(): number;
+  /** Null without Redis. */
+  redisUp(): boolean | null;
+  /** Log lines lost since the start. */
+  logLinesDropped(): number;
+}
+
+/** Any other method is `OTHER`: the label must not grow by what clients invent. */
+const METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
+const HEALTHS: readonly Health[] = ["unknown", "up", "degraded", "down"];
+const ADMISSIONS: readonly Admission[] = ["open", "draining", "closed"];
+const LAG_QUANTILES = [0.5, 0.99, 1];
+
+/** Counts what the bus says, reads what the gauges say, and renders both for Prometheus. */
+export class Metrics {
+  readonly #registry = new Registry();
+  readonly #instruments: Instruments = createInstruments(this.#registry);
+  readonly #requestCounters = new Map<string, { inc(): void }>();
+  readonly #lag = new EventLoopLag();
+  readonly #events: EventBus;
+  readonly #gauges: Gauges;
+  readonly #undo: (() => void)[] = [];
+  #droppedSeen = 0;
+
+  constructor(events: EventBus, gauges: Gauges, info: { readonly version: string; readonly edge: string }) {
+    this.#events = events;
+    this.#gauges = gauges;
+    this.#instruments.buildInfo.set({ ...info, node: process.versions.node }, 1);
+    this.#startAtZero();
+    this.#listen();
+  }
+
+  get contentType(): string {
+    return this.#registry.contentType;
+  }
+
+  /** The text that Prometheus scrapes. The event loop's lag starts anew after each. */
+  async render(): Promise<string> {
+    this.#readGauges();
+    const [edge, ofProcess] = await Promise.all([this.#registry.metrics(), processMetrics().metrics()]);
+    return `${edge}\n${ofProcess}`;
+  }
+
+  close(): void {
+    for (const undo of this.#undo.splice(0)) undo();
+    this.#lag.close();
+  }
+
+  /** A rate needs a zero to rise from, so words that are known beforehand are there from the start. */
+  #startAtZero(): void {
+    const { consistency, affinity, pins, configReloads } = this.#instruments;
+    for (const outcome of ["kept", "degraded", "stale", "lost", "cookie-only"])
+      consistency.inc({ outcome }, 0);
+    for (const result of ["hit", "moved", "new", "kept", "none"]) affinity.inc({ result }, 0);
+    for (const action of ["begin", "extend", "end", "cancel", "expire"]) pins.inc({ action }, 0);
+    for (const result of ["applied", "unchanged", "rejected"]) configReloads.inc({ result }, 0);
+  }
+
+  #listen(): void {
+    const to = this.#instruments;
+    this.#on("requestDone", (record) => this.#countRequest(record));
+    this.#on("retried", ({ fault }) => to.retries.inc({ reason: fault }));
+    this.#on("retryBudgetExhausted", () => to.budgetExhausted.inc());
+    this.#on("probed", ({ region, result }) => to.probes.inc({ region, result }));
+    this.#on("healthChanged", ({ region, to: health }) => to.healthTransitions.inc({ region, to: health }));
+    this.#on("pinned", ({ action }) => to.pins.inc({ action }));
+    this.#on("pinLookedUp", ({ durationMs }) => to.pinLookupSeconds.observe(durationMs / 1_000));
+    this.#on("pinStoreFailed", ({ op }) => to.pinStoreErrors.inc({ op }));
+    this.#on("configReloaded", ({ result }) => to.configReloads.inc({ result }));
+  }
+
+  #on<Name extends keyof EdgeEvents>(name: Name, listener: (event: EdgeEvents[Name]) => void): void {
+    const events: NodeJS.EventEmitter = this.#events;
+    events.on(name, listener);
+    this.#undo.push(() => events.off(name, listener));
+  }
+
+  #countRequest(record: RequestRecord): void {
+    const { faults, requestSeconds, upstreamSeconds, overheadSeconds, consistency, affinity } =
+      this.#instruments;
+    const region = record.region ?? "none";
+    this.#requestCounter(region, record).inc();
+    if (record.fault !== null) {
+      faults.inc({ fault: record.fault, owner: FAULTS[record.fault].owner, region });
+    }
+    if (record.protocol !== "websocket") requestSeconds.observe({ region }, record.durationMs / 1_000);
+    if (record.upstreamMs !== null) upstreamSeconds.observe({ region }, record.upstreamMs / 1_000);
+    if (record.overheadMs !== null) overheadSeconds.observe(record.overheadMs / 1_000);
+    if (record.region === null) return;
+    consistency.inc({ outcome: record.consistency ?? "kept" });
+    affinity.inc({ result: record.affinity });
+  }
+
+  /** The counter with its four labels bound, from a cache: binding is most of the cost of counting. */
+  #requestCounter(region: string, record: RequestRecord): { inc(): void } {
+    const method = METHODS.has(record.method) ? record.method : "OTHER";
+    const class_ = `${Math.floor(record.status / 100)}xx`;
+    const reason = record.reason ?? "none";
+    const key = `${region} ${method} ${class_} ${reason}`;
+    let counter = this.#requestCounters.get(key);
+    if (counter === undefined) {
+      counter = this.#instruments.requests.labels({ region, method, code_class: class_, reason });
+      this.#requestCounters.set(key, counter);
+    }
+    return counter;
+  }
+
+  #readGauges(): void {
+    const { pinsActive, logLinesDropped, eventLoopLag } = this.#instruments;
+    this.#readRegions(this.#gauges.view());
+    this.#readRedis();
+    pinsActive.set(this.#gauges.pinsActive());
+    const dropped = this.#gauges.logLinesDropped();
+    logLinesDropped.inc(dropped - this.#droppedSeen);
+    this.#droppedSeen = dropped;
+    for (const quantile of LAG_QUANTILES) eventLoopLag.set({ quantile }, this.#lag.seconds(quantile));
+    this.#lag.forget();
+  }
+
+  /** Every labelled gauge starts empty, so a region that a reload took away is gone. */
+  #readRegions(view: View): void {
+    const { health, admission, latency, lag, tunnels, writeRegion, writeEpoch } = this.#instruments;
+    for (const gauge of [health, admission, latency, lag, tunnels, writeRegion]) gauge.reset();
+    const open = this.#gauges.tunnels();
+    for (const region of view.regions) {
+      const label = { region: region.id };
+      for (const state of HEALTHS) health.set({ ...label, state }, state === region.health ? 1 : 0);
+      for (const state of ADMISSIONS) admission.set({ ...label, state }, state === region.admission ? 1 : 0);
+      if (region.latencyMs !== null) latency.set(label, region.latencyMs / 1_000);
+      if (region.lagMs !== null) lag.set(label, region.lagMs / 1_000);
+      tunnels.set(label, open.get(region.id) ?? 0);
+      const writes = view.writeRegion === null ? region.role === "writer" : region.id === view.writeRegion;
+      writeRegion.set(label, writes ? 1 : 0);
+    }
+    writeEpoch.set(view.epoch);
+  }
+
+  #readRedis(): void {
+    const up = this.#gauges.redisUp();
+    if (up === null) this.#instruments.redisUp.remove();
+    else this.#instruments.redisUp.set(up ? 1 : 0);
+  }
+}

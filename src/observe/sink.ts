@@ -1,0 +1,78 @@
+import type { Writable } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
+
+/** How much waits for a reader that does not read, in UTF-16 units; then lines are lost, never requests. */
+const MAX_WAITING = 4 * 1_024 * 1_024;
+
+/**
+ * Where log lines go. A reader that stalls or leaves, and a full disk, must not stall or end an edge, so
+ * writing never waits and never throws: lines are lost instead, and counted. (pino's own destination waits
+ * for ever for such a reader when the process exits.) The lines of one turn of the event loop go out in
+ * one write; {@link flush} before the process exits.
+ */
+export class LogSink {
+  readonly #stream: Writable;
+  #waiting: string[] = [];
+  #waitingLength = 0;
+  #dropped = 0;
+  #unreported = 0;
+  #recovered: (lines: number) => void = () => {};
+
+  constructor(stream: Writable) {
+    this.#stream = stream;
+    // Each write's own callback counts what was lost; without a listener the first EPIPE ends the process.
+    stream.on("error", () => {});
+  }
+
+  /** Lines lost since the start. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  /** Calls `listener` with the number of lines lost once lines get through again. */
+  onRecovered(listener: (lines: number) => void): void {
+    this.#recovered = listener;
+  }
+
+  write(line: string): void {
+    if (this.#stream.writableLength + this.#waitingLength + line.length > MAX_WAITING) {
+      this.#drop(1);
+      return;
+    }
+    if (this.#waiting.length === 0) setImmediate(() => this.#handOver());
+    this.#waiting.push(line);
+    this.#waitingLength += line.length;
+  }
+
+  /** Resolves when everything is written, or after `withinMs`; never rejects. */
+  async flush(withinMs: number): Promise<void> {
+    this.#handOver();
+    const given = new AbortController();
+    const written = new Promise<void>((done) => this.#stream.write("", () => done()));
+    await Promise.race([written, sleep(withinMs, undefined, { signal: given.signal }).catch(() => {})]);
+    given.abort();
+  }
+
+  #handOver(): void {
+    const lines = this.#waiting.length;
+    if (lines === 0) return;
+    const text = this.#waiting.join("");
+    this.#waiting = [];
+    this.#waitingLength = 0;
+    this.#stream.write(text, (error) => {
+      if (error) this.#drop(lines);
+      else if (this.#unreported > 0) this.#reportDropped();
+    });
+  }
+
+  #drop(lines: number): void {
+    this.#dropped += lines;
+    this.#unreported += lines;
+  }
+
+  #reportDropped(): void {
+    const lines = this.#unreported;
+    this.#unreported = 0;
+    this.#recovered(lines);
+  }
+}

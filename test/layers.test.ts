@@ -1,0 +1,122 @@
+import assert from "node:assert/strict";
+import { glob, readFile } from "node:fs/promises";
+import { posix } from "node:path";
+import { describe, it } from "node:test";
+
+/** What each room may import besides itself and the {@link FREE} files. Rooms left out may import any. */
+const ROOMS: Record<string, readonly string[]> = {
+  routing: [],
+  config: ["routing"],
+  regions: ["routing", "config"],
+  consistency: ["routing", "config"],
+  fleet: ["routing", "config"],
+  observe: ["routing"],
+  proxy: ["routing", "config", "regions", "consistency", "fleet"],
+  admin: ["routing", "config", "regions", "consistency", "fleet"],
+  cli: ["routing", "config", "admin"],
+};
+
+/** Free for every room but routing. */
+const FREE = ["clock.ts", "errors.ts", "events.ts", "redis.ts"];
+
+/** Where a library may be imported; types too. A replacement is then a change in one place. */
+const LIBRARIES: Record<string, RegExp> = {
+  "http-proxy": /^proxy\/tunnel\.ts$/,
+  undici: /^(proxy\/forward[\w-]*\.ts|regions\/|cli\/|demo\/)/,
+  ioredis: /^(redis\.ts|consistency\/redis\.ts)$/,
+  fastify: /^admin\//,
+  zod: /^(config\/|admin\/|regions\/answer\.ts$)/,
+  yaml: /^config\//,
+  commander: /^(main\.ts|cli\/)/,
+  "node-cron": /^fleet\//,
+  "prom-client": /^observe\//,
+  pino: /^observe\//,
+};
+
+const IMPURE = /\bDate\.now|\bnew Date\b|\bMath\.random|\bperformance\b|\basync\b|\bawait\b|\bsetTimeout\b/;
+const SPECIFIER = /(?:\bfrom|\bimport|\bimport\()\s*"([^"]+)"/g;
+const SOURCES = new URL("../src/", import.meta.url);
+
+interface Import {
+  readonly file: string;
+  /** `room/file.ts` for our own, the bare name for a library or `node:` module. */
+  readonly target: string;
+  readonly own: boolean;
+}
+
+const code = (text: string) => text.replaceAll(/\/\*[\s\S]*?\*\/|(?<=^|\s)\/\/.*$/gm, "");
+const roomOf = (path: string) => (path.includes("/") ? (path.split("/")[0] ?? "") : path);
+
+async function sources(): Promise<ReadonlyMap<string, string>> {
+  const files = await Array.fromAsync(glob("**/*.ts", { cwd: SOURCES }));
+  const read = async (file: string) => [file, code(await readFile(new URL(file, SOURCES), "utf8"))] as const;
+  return new Map(await Promise.all(files.map(read)));
+}
+
+function importsOf(file: string, text: string): readonly Import[] {
+  return [...text.matchAll(SPECIFIER)].map(([, specifier = ""]) => {
+    const own = specifier.startsWith(".");
+    return { file, own, target: own ? posix.join(posix.dirname(file), specifier) : specifier };
+  });
+}
+
+function allowed({ file, target, own }: Import): boolean {
+  const from = roomOf(file);
+  const to = roomOf(target);
+  if (!own) return from === "routing" ? false : (LIBRARIES[target]?.test(file) ?? target.startsWith("node:"));
+  if (target === "edge.ts") return file === "main.ts" || from === "demo";
+  if (from === to || FREE.includes(target)) return from !== "routing" || to === "routing";
+  return ROOMS[from]?.includes(to) ?? true;
+}
+
+describe("the layer rule", async () => {
+  const files = await sources();
+  const imports = [...files].flatMap(([file, text]) => importsOf(file, text));
+
+  it("sees the sources and their imports", () => {
+    assert.ok(files.has("routing/decide.ts") && files.has("observe/metrics.ts"));
+    assert.ok(imports.some(({ target }) => target === "routing/region.ts"));
+    assert.ok(imports.some(({ target }) => target === "prom-client"));
+  });
+
+  it("lets every room import only the rooms and libraries below it", () => {
+    const broken = imports.filter((each) => !allowed(each));
+    assert.deepEqual(
+      broken.map(({ file, target }) => `${file} must not import ${target}`),
+      [],
+    );
+  });
+
+  it("keeps routing pure: no clock, no chance, nothing asynchronous", () => {
+    const impure = [...files].filter(([file, text]) => roomOf(file) === "routing" && IMPURE.test(text));
+    assert.deepEqual(
+      impure.map(([file, text]) => `${file}: ${IMPURE.exec(text)?.[0]}`),
+      [],
+    );
+  });
+
+  for (const [file, target, verdict] of [
+    ["routing/decide.ts", "clock.ts", false],
+    ["routing/decide.ts", "routing/region.ts", true],
+    ["admin/routes.ts", "proxy/handle.ts", false],
+    ["observe/log.ts", "config/schema.ts", false],
+    ["observe/log.ts", "events.ts", true],
+    ["proxy/handle.ts", "edge.ts", false],
+    ["main.ts", "edge.ts", true],
+  ] as const) {
+    it(`${verdict ? "allows" : "forbids"} ${target} in ${file}`, () => {
+      assert.equal(allowed({ file, target, own: true }), verdict);
+    });
+  }
+
+  for (const [file, target, verdict] of [
+    ["proxy/handle.ts", "http-proxy", false],
+    ["routing/decide.ts", "node:crypto", false],
+    ["proxy/handle.ts", "node:http", true],
+    ["config/load.ts", "left-pad", false],
+  ] as const) {
+    it(`${verdict ? "allows" : "forbids"} the library ${target} in ${file}`, () => {
+      assert.equal(allowed({ file, target, own: false }), verdict);
+    });
+  }
+});
