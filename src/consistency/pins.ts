@@ -1,0 +1,133 @@
+import { randomBytes } from "node:crypto";
+import type { Clock } from "../clock.ts";
+import type { Config } from "../config/schema.ts";
+import type { EventBus } from "../events.ts";
+import type { PinReading } from "../routing/decide.ts";
+import { WriterBudget } from "./budget.ts";
+import { PinLayers } from "./layers.ts";
+import type { Pid, PinInspection, PinStore } from "./store.ts";
+import { type OpenPin, OpenWrite, type WriteTimes } from "./write.ts";
+
+export type { OpenPin } from "./write.ts";
+
+export interface PinsParts {
+  readonly clock: Clock;
+  readonly events: EventBus;
+  /** The store that all edges share; null without Redis, when the pins of this process are all there are. */
+  readonly store: PinStore | null;
+}
+
+/** Makes a writeId unique among edges and their restarts. */
+const NONCE_BYTES = 9;
+
+const NOTHING_TO_PIN: OpenPin = {
+  acknowledged: Promise.resolve("recorded"),
+  add: () => Promise.resolve("recorded"),
+  settle: () => {},
+};
+
+/**
+ * Read-your-writes as the proxy sees it: a write opens a pin and settles it, a read asks for it. Modes:
+ * `strict` (and `bounded`, which is no weaker for now) keep pins; `cookie` leaves it to the token; `off`
+ * knows no pins.
+ */
+export class Pins {
+  readonly #layers: PinLayers;
+  readonly #events: EventBus;
+  readonly #budget: WriterBudget;
+  readonly #nonce = randomBytes(NONCE_BYTES).toString("base64url");
+  readonly #open = new Set<OpenWrite>();
+  #config: Config;
+  #writes = 0;
+
+  constructor(config: Config, { clock, events, store }: PinsParts) {
+    this.#config = config;
+    this.#events = events;
+    this.#layers = new PinLayers(store, { clock, events });
+    this.#budget = new WriterBudget(clock);
+  }
+
+  /** For writes and reads from now on. Pins that are held keep their time. */
+  configure(config: Config): void {
+    this.#config = config;
+  }
+
+  /** What is known without a round trip; null when only the store can tell. */
+  known(pids: readonly Pid[], tokenRemainingMs: number): "pinned" | null {
+    if (this.#config.consistency.mode === "off") return null;
+    return tokenRemainingMs > 0 || this.#layers.isPinnedHere(pids) ? "pinned" : null;
+  }
+
+  /**
+   * Asks the store; never rejects, and answers within one command time-out. Whoever calls has asked
+   * {@link known} first. `carriesToken`: the client sent a cookie of ours, so it would have sent its token
+   * too, had it written lately.
+   */
+  async read(pids: readonly Pid[], hints: { readonly carriesToken: boolean }): Promise<PinReading> {
+    if (!this.#keepsPins || pids.length === 0) return "free";
+    const found = await this.#layers.lookUp(pids);
+    return found === "unknown" ? this.#unanswered(hints.carriesToken) : found;
+  }
+
+  /** Opens a write's pin: held here when this returns, and sent to the store. */
+  open(pids: readonly Pid[]): OpenPin {
+    if (!this.#keepsPins) return NOTHING_TO_PIN;
+    this.#writes += 1;
+    const write: OpenWrite = new OpenWrite(pids, `${this.#nonce}.${this.#writes}`, this.#times, {
+      layers: this.#layers,
+      events: this.#events,
+      settled: () => this.#open.delete(write),
+    });
+    this.#open.add(write);
+    return write;
+  }
+
+  /** One more request that goes to the writer for its own sake: the measure of the writer's normal load. */
+  noteWriterRequest(): void {
+    if (!this.#layers.isAway) this.#budget.note();
+  }
+
+  /** Rejects when the shared store cannot be asked. */
+  inspect(pid: Pid): Promise<PinInspection | null> {
+    return this.#layers.inspect(pid);
+  }
+
+  /** Rejects when the shared store cannot be told. True when there was a pin. */
+  release(pid: Pid): Promise<boolean> {
+    return this.#layers.release(pid);
+  }
+
+  /** Users whose pins this process holds itself. */
+  activeCount(): number {
+    return this.#layers.count();
+  }
+
+  /** Renews nothing any more. Pins in the shared store live out their time. */
+  async close(): Promise<void> {
+    for (const write of this.#open) write.settle("unknown");
+    await this.#layers.close();
+  }
+
+  get #keepsPins(): boolean {
+    const { mode } = this.#config.consistency;
+    return mode === "strict" || mode === "bounded";
+  }
+
+  get #times(): WriteTimes {
+    const { graceWindow, maxPin } = this.#config.consistency;
+    const intentTtlMs = this.#config.proxy.responseTimeout + graceWindow;
+    return { intentTtlMs, graceWindowMs: graceWindow, maxPinMs: maxPin };
+  }
+
+  /** The store did not answer, and neither a token nor this process says pinned. */
+  #unanswered(carriesToken: boolean): PinReading {
+    switch (this.#config.consistency.onRedisDown.reads) {
+      case "failSafe":
+        return this.#budget.spend() ? "unknown" : "waived";
+      case "trustToken":
+        return carriesToken ? "waived" : "unknown";
+      case "failOpen":
+        return "waived";
+    }
+  }
+}

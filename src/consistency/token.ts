@@ -1,0 +1,71 @@
+import type { Clock } from "../clock.ts";
+import type { Config } from "../config/schema.ts";
+import type { Signer } from "./signer.ts";
+
+/** The cookie in which a browser carries its token. */
+export const PIN_COOKIE = "meridian_pin";
+/** The header in which an API client may carry it. */
+export const TOKEN_HEADER = "x-meridian-token";
+
+/** By how much the wall clocks of two edges may differ where the token is all there is. */
+export const CLOCK_SKEW_MS = 5_000;
+
+const PURPOSE = "pin";
+const VERSION = "1";
+
+/** What a client's token says. */
+export interface PinToken {
+  /** How long this client's reads stay with the writer; 0 when the token has expired. */
+  readonly remainingMs: number;
+  /** The write epoch it was issued in. */
+  readonly epoch: number;
+}
+
+/**
+ * The signed pin that a client carries itself: it holds without Redis and on any edge, for this client only.
+ * The only place where wall clocks of different hosts meet, so what it says is bounded: never longer than it
+ * was issued for, never longer than `maxPin`, whatever the clocks.
+ */
+export class PinTokens {
+  readonly #signer: Signer;
+  readonly #clock: Clock;
+  readonly #maxPinMs: number;
+  readonly #skewMs: number;
+
+  constructor(config: Config, { signer, clock }: { readonly signer: Signer; readonly clock: Clock }) {
+    this.#signer = signer;
+    this.#clock = clock;
+    this.#maxPinMs = config.consistency.maxPin;
+    this.#skewMs = skewMs(config);
+  }
+
+  /** A token that pins its bearer for `durationMs` from now. */
+  issue(durationMs: number, epoch: number): string {
+    const issuedMs = Math.round(this.#clock.wall());
+    const deadlineMs = issuedMs + Math.round(Math.min(durationMs, this.#maxPinMs));
+    return this.#signer.sign(PURPOSE, [VERSION, issuedMs, deadlineMs, epoch].join(":"));
+  }
+
+  /** Null when it is no token of ours. A forged or unreadable token is no pin, and no error. */
+  read(text: string): PinToken | null {
+    const payload = this.#signer.verify(PURPOSE, text);
+    if (payload === null) return null;
+    const [version, ...numbers] = payload.split(":");
+    const [issuedMs, deadlineMs, epoch] = numbers.map(Number);
+    if (version !== VERSION || issuedMs === undefined || deadlineMs === undefined || epoch === undefined)
+      return null;
+    if (!numbers.every((number) => Number.isSafeInteger(Number(number)))) return null;
+    return { remainingMs: this.#remainingMs(issuedMs, deadlineMs), epoch };
+  }
+
+  #remainingMs(issuedMs: number, deadlineMs: number): number {
+    const lifetimeMs = Math.min(deadlineMs - issuedMs, this.#maxPinMs) + this.#skewMs;
+    const leftMs = issuedMs + lifetimeMs - this.#clock.wall();
+    return Math.max(0, Math.min(leftMs, lifetimeMs));
+  }
+}
+
+/** In the other modes the store, whose clock is one, knows better than a token that has just expired. */
+function skewMs({ consistency }: Config): number {
+  return consistency.mode === "cookie" ? CLOCK_SKEW_MS : 0;
+}

@@ -1,0 +1,73 @@
+import type { Admission } from "../routing/region.ts";
+
+/** What an operator has said of a region. */
+export interface AdmissionRecord {
+  readonly state: Admission;
+  readonly reason: string;
+  readonly by: string;
+  readonly sinceWallMs: number;
+  /** When a drain turns into a close; null when it does not. */
+  readonly deadlineWallMs: number | null;
+}
+
+/** The operator's word on each region by name; a region without one is open. */
+export type Admissions = ReadonlyMap<string, AdmissionRecord>;
+
+/** Where admissions live: in this process, or shared by all edges of a fleet. */
+export interface AdmissionStore {
+  /** The last that is known. */
+  get(): Admissions;
+  /** The last word wins. Resolves when it is stored; rejects with {@link AdmissionStoreAway} when it is not. */
+  set(region: string, record: AdmissionRecord): Promise<void>;
+  /** Calls back after every change, until the function it returns is called. */
+  onChange(listener: (admissions: Admissions) => void): () => void;
+  /** Reads what is stored and goes on following it. Resolves even when the store does not answer. */
+  start(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** The change was not stored, so no edge follows it. */
+export class AdmissionStoreAway extends Error {
+  override name = "AdmissionStoreAway";
+}
+
+/** The present admissions and who wants to hear of the next. */
+export class AdmissionBoard {
+  readonly #listeners = new Set<(admissions: Admissions) => void>();
+  #admissions: Admissions = new Map();
+
+  get(): Admissions {
+    return this.#admissions;
+  }
+
+  replace(admissions: Admissions): void {
+    this.#admissions = admissions;
+    for (const listener of this.#listeners) listener(admissions);
+  }
+
+  onChange(listener: (admissions: Admissions) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+}
+
+/** Admissions of a lone edge; a restart forgets them. */
+export class MemoryAdmissionStore implements AdmissionStore {
+  readonly #board = new AdmissionBoard();
+
+  get(): Admissions {
+    return this.#board.get();
+  }
+
+  async set(region: string, record: AdmissionRecord): Promise<void> {
+    this.#board.replace(new Map(this.#board.get()).set(region, record));
+  }
+
+  onChange(listener: (admissions: Admissions) => void): () => void {
+    return this.#board.onChange(listener);
+  }
+
+  async start(): Promise<void> {}
+
+  async close(): Promise<void> {}
+}

@@ -1,0 +1,122 @@
+import { type RedisClient, redisCause } from "../redis.ts";
+import {
+  AdmissionBoard,
+  type AdmissionRecord,
+  type AdmissionStore,
+  AdmissionStoreAway,
+  type Admissions,
+} from "./admissions.ts";
+
+const FIELD_PREFIX = "admission:";
+/** Edges follow within 2 s: one interval with its jitter, one command time-out, and room. */
+const POLL_INTERVAL_MS = 1_000;
+const POLL_JITTER = 0.1;
+
+/**
+ * Admissions that all edges share, in the hash `NAMESPACE:topology`, one JSON field for each region. Followed
+ * by polling, because a poll cannot miss what publish/subscribe can. While Redis is away the last known holds.
+ */
+export class RedisAdmissionStore implements AdmissionStore {
+  readonly #client: RedisClient;
+  readonly #key: string;
+  readonly #chance: () => number;
+  readonly #board = new AdmissionBoard();
+  /** The board as last read, to tell a change. */
+  #seen = "";
+  #timer: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  /** The connection stays its maker's to close. */
+  constructor(client: RedisClient, namespace: string, chance: () => number = Math.random) {
+    this.#client = client;
+    this.#key = `${namespace}:topology`;
+    this.#chance = chance;
+  }
+
+  get(): Admissions {
+    return this.#board.get();
+  }
+
+  async set(region: string, record: AdmissionRecord): Promise<void> {
+    try {
+      await this.#client.hset(this.#key, FIELD_PREFIX + region, JSON.stringify(record));
+    } catch (error) {
+      throw new AdmissionStoreAway(`Redis did not take the change: ${redisCause(error)}`, { cause: error });
+    }
+    await this.#poll();
+  }
+
+  onChange(listener: (admissions: Admissions) => void): () => void {
+    return this.#board.onChange(listener);
+  }
+
+  async start(): Promise<void> {
+    await this.#poll();
+    this.#pollLater();
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+  }
+
+  async #poll(): Promise<void> {
+    try {
+      await this.#follow(readAdmissions(await this.#client.hgetall(this.#key)));
+    } catch {
+      // The last known holds; that Redis is away is said by the pin store's breaker.
+    }
+  }
+
+  /**
+   * A word that was there and is not was lost with Redis's memory: opening is a word too, none is ever taken
+   * back. It is kept, and put back unless somebody has said a newer one.
+   */
+  async #follow(stored: Map<string, AdmissionRecord>): Promise<void> {
+    const lost = [...this.#board.get()].filter(([region]) => !stored.has(region));
+    for (const [region, record] of lost) stored.set(region, record);
+    const seen = JSON.stringify([...stored].sort());
+    if (seen !== this.#seen) this.#board.replace(stored);
+    this.#seen = seen;
+    for (const [region, record] of lost)
+      await this.#client.hsetnx(this.#key, FIELD_PREFIX + region, JSON.stringify(record));
+  }
+
+  #pollLater(): void {
+    if (this.#closed) return;
+    const delayMs = POLL_INTERVAL_MS * (1 + POLL_JITTER * (2 * this.#chance() - 1));
+    this.#timer = setTimeout(() => void this.start(), delayMs);
+    this.#timer.unref();
+  }
+}
+
+/** What cannot be read is left out: another version of an edge may have written it. */
+function readAdmissions(fields: Readonly<Record<string, string>>): Map<string, AdmissionRecord> {
+  const admissions = new Map<string, AdmissionRecord>();
+  for (const [field, json] of Object.entries(fields)) {
+    const record = field.startsWith(FIELD_PREFIX) ? readRecord(json) : null;
+    if (record !== null) admissions.set(field.slice(FIELD_PREFIX.length), record);
+  }
+  return admissions;
+}
+
+function readRecord(json: string): AdmissionRecord | null {
+  try {
+    const given: unknown = JSON.parse(json);
+    return isRecord(given) ? given : null;
+  } catch {
+    return null;
+  }
+}
+
+function isRecord(given: unknown): given is AdmissionRecord {
+  if (typeof given !== "object" || given === null) return false;
+  const { state, reason, by, sinceWallMs, deadlineWallMs } = given as Partial<Record<string, unknown>>;
+  return (
+    (state === "open" || state === "draining" || state === "closed") &&
+    typeof reason === "string" &&
+    typeof by === "string" &&
+    typeof sinceWallMs === "number" &&
+    (deadlineWallMs === null || typeof deadlineWallMs === "number")
+  );
+}

@@ -1,0 +1,104 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { connect, createServer } from "node:net";
+import { createInterface } from "node:readline";
+
+/** A redis-server of a test's own, on a free port of the loopback, that keeps nothing on disk. */
+export class RedisServer {
+  readonly port: number;
+  #child: ChildProcess;
+
+  constructor(port: number, child: ChildProcess) {
+    this.port = port;
+    this.#child = child;
+  }
+
+  get url(): string {
+    return `redis://127.0.0.1:${this.port}`;
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  /** Freezes the process; its sockets still accept and acknowledge. */
+  pause(): void {
+    this.#child.kill("SIGSTOP");
+  }
+
+  resume(): void {
+    this.#child.kill("SIGCONT");
+  }
+
+  /** As a power cut would. */
+  async kill(): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    const exited = once(this.#child, "exit");
+    this.#child.kill("SIGKILL");
+    await exited;
+  }
+
+  /** Comes back on the same port, with nothing in it. */
+  async restart(): Promise<void> {
+    await this.kill();
+    this.#child = await launch(this.port);
+  }
+
+  stop(): Promise<void> {
+    return this.kill();
+  }
+
+  async flush(): Promise<void> {
+    await this.command("FLUSHALL");
+  }
+
+  /** Sends one inline command over a connection of its own; the raw answer. */
+  async command(line: string): Promise<string> {
+    const socket = connect(this.port, "127.0.0.1");
+    socket.end(`${line}\r\nQUIT\r\n`);
+    let answer = "";
+    for await (const chunk of socket.setEncoding("utf8")) answer += chunk;
+    return answer.replace(/\+OK\r\n$/, "");
+  }
+
+  /** How often each command has run, inside scripts too, since the last `CONFIG RESETSTAT`. */
+  async commandCounts(): Promise<ReadonlyMap<string, number>> {
+    const stats = await this.command("INFO commandstats");
+    const lines = stats.matchAll(/cmdstat_([^:]+):calls=(\d+)/g);
+    return new Map([...lines].map(([, name = "", calls]) => [name, Number(calls)]));
+  }
+}
+
+/** Starts a redis-server; resolves when it accepts connections. The caller stops it. */
+export async function startRedis(): Promise<RedisServer> {
+  const port = await freePort();
+  return new RedisServer(port, await launch(port));
+}
+
+async function launch(port: number): Promise<ChildProcess> {
+  const options = ["--port", `${port}`, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"];
+  const child = spawn("redis-server", options, { stdio: ["ignore", "pipe", "inherit"] });
+  process.once("exit", () => child.kill("SIGKILL"));
+  const failed = once(child, "exit").then(() => {
+    throw new Error(`redis-server did not start on port ${port}`);
+  });
+  await Promise.race([said(child, "Ready to accept connections"), failed]);
+  failed.catch(() => {});
+  return child;
+}
+
+async function said(child: ChildProcess, words: string): Promise<void> {
+  if (child.stdout === null) throw new Error("redis-server has no output");
+  for await (const line of createInterface(child.stdout)) if (line.includes(words)) break;
+  child.stdout.resume();
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, "127.0.0.1");
+  await once(probe, "listening");
+  const address = probe.address();
+  probe.close();
+  await once(probe, "close");
+  if (address === null || typeof address === "string") throw new Error("no port");
+  return address.port;
+}
