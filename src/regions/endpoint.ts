@@ -1,0 +1,163 @@
+import type { Pool } from "undici";
+import type { Fault } from "../errors.ts";
+import { DOWN, damped, type HealthState, observe, type Thresholds, UNOBSERVED } from "../routing/health.ts";
+import { blend, type LatencyEstimate } from "../routing/latency.ts";
+import type { Health } from "../routing/region.ts";
+import { type Reported, SILENT } from "./answer.ts";
+import { createPool, type PoolSettings, samePool } from "./pool.ts";
+import { type ProbeOutcome, passed } from "./probe.ts";
+
+/** One address of a region, as whoever sends it requests sees it. */
+export interface Endpoint {
+  /** `http://10.0.0.1:8080`. */
+  readonly origin: string;
+  /** The region's id. */
+  readonly region: string;
+  /** Read it anew for every dispatch: a reload may replace it. */
+  readonly dispatcher: Pool;
+  readonly requestsInFlight: number;
+  readonly health: Health;
+  /** It asked for no new sessions. */
+  readonly draining: boolean;
+}
+
+/** What happened to a probe, and when by the wall clock. */
+export interface LastProbe {
+  readonly result: ProbeOutcome["result"];
+  readonly cause: string | null;
+  readonly atWallMs: number;
+}
+
+/** Failures of the region; the others say nothing of its health. */
+const REGION_FAULTS: ReadonlySet<Fault> = new Set([
+  "connect_failed",
+  "reset",
+  "response_timeout",
+  "bad_response",
+]);
+
+/** This many failures in a row, the first and the last at most so far apart, end an endpoint's service. */
+const EJECT_AFTER = 5;
+const EJECT_WITHIN_MS = 10_000;
+
+/** A fall longer ago is no sign of flapping. */
+const FALL_REMEMBERED_MS = 60_000;
+
+/** Everything that changes about one endpoint. Owned by the region table; nobody else writes it. */
+export class EndpointState implements Endpoint {
+  readonly origin: string;
+  readonly region: string;
+  requestsInFlight = 0;
+  lastProbe: LastProbe | null = null;
+  #pool: Pool;
+  #poolSettings: PoolSettings;
+  #state: HealthState = UNOBSERVED;
+  #estimate: LatencyEstimate | null = null;
+  #reported: Reported = SILENT;
+  #reportedAtMs = 0;
+  #lagMs: number | null = null;
+  /** Monotonic times of the failed requests since the last that was answered, at most the last five. */
+  #failuresMs: number[] = [];
+  /** Monotonic times at which it went down. */
+  #fallsMs: number[] = [];
+
+  constructor(origin: string, region: string, settings: PoolSettings) {
+    this.origin = origin;
+    this.region = region;
+    this.#poolSettings = settings;
+    this.#pool = createPool(origin, settings);
+  }
+
+  get dispatcher(): Pool {
+    return this.#pool;
+  }
+
+  /** `degraded` is the endpoint's own word and counts at once; going up and down takes several probes. */
+  get health(): Health {
+    const degraded = this.#state.health === "up" && this.#reported.status === "degraded";
+    return degraded ? "degraded" : this.#state.health;
+  }
+
+  get serving(): boolean {
+    return this.#state.health === "up";
+  }
+
+  get draining(): boolean {
+    return this.#reported.status === "drain";
+  }
+
+  /** Its probes have begun to contradict its health, or there were none yet. */
+  get changing(): boolean {
+    return this.#state.health === "unknown" || this.#state.contrary > 0;
+  }
+
+  get latencyMs(): number | null {
+    return this.#estimate?.latencyMs ?? null;
+  }
+
+  get reported(): Reported {
+    return this.#reported;
+  }
+
+  /**
+   * Its lag, at most. A lag grows no faster than time passes, so when a probe fails the last one
+   * reported plus the time since then still bounds it.
+   */
+  get lagMs(): number | null {
+    return this.#lagMs;
+  }
+
+  get failuresInARow(): number {
+    return this.#failuresMs.length;
+  }
+
+  /** Counts a probe's outcome: health, latency, and what was said. */
+  probed(outcome: ProbeOutcome, thresholds: Thresholds, nowMs: number, wallMs: number): void {
+    const { result, cause, reported, roundTripMs } = outcome;
+    this.lastProbe = { result, cause, atWallMs: wallMs };
+    const before = this.#state.health;
+    this.#state = observe(this.#state, passed(outcome), damped(thresholds, this.#recentFalls(nowMs)));
+    if (before === "up" && this.#state.health === "down") this.#fallsMs.push(nowMs);
+    if (passed(outcome)) this.#heard(reported, nowMs);
+    else if (this.#reported.lagMs !== null) this.#lagMs = this.#reported.lagMs + (nowMs - this.#reportedAtMs);
+    if (roundTripMs !== null) this.#estimate = blend(this.#estimate, roundTripMs, nowMs);
+  }
+
+  /** Any response head, whatever its status, shows that the endpoint answers. */
+  succeeded(): void {
+    if (this.#failuresMs.length > 0) this.#failuresMs = [];
+  }
+
+  /** Counts a failed request. Returns whether that ends its service: it is down now and was not before. */
+  failed(fault: Fault, nowMs: number): boolean {
+    if (!REGION_FAULTS.has(fault)) return false;
+    this.#failuresMs = [...this.#failuresMs, nowMs].slice(-EJECT_AFTER);
+    const [firstMs = nowMs] = this.#failuresMs;
+    const tooMany = this.#failuresMs.length === EJECT_AFTER && nowMs - firstMs <= EJECT_WITHIN_MS;
+    if (!tooMany || this.#state.health === "down") return false;
+    this.#state = DOWN;
+    this.#fallsMs.push(nowMs);
+    this.#failuresMs = [];
+    return true;
+  }
+
+  /** Applies new settings; returns the pool they replace, to be closed once idle, or null. */
+  configure(settings: PoolSettings): Pool | null {
+    if (samePool(this.#poolSettings, settings)) return null;
+    const replaced = this.#pool;
+    this.#poolSettings = settings;
+    this.#pool = createPool(this.origin, settings);
+    return replaced;
+  }
+
+  #heard(reported: Reported, nowMs: number): void {
+    this.#reported = reported;
+    this.#reportedAtMs = nowMs;
+    this.#lagMs = reported.lagMs;
+  }
+
+  #recentFalls(nowMs: number): number {
+    this.#fallsMs = this.#fallsMs.filter((fallMs) => nowMs - fallMs < FALL_REMEMBERED_MS);
+    return this.#fallsMs.length;
+  }
+}

@@ -1,0 +1,43 @@
+import { Pool } from "undici";
+import type { Config } from "../config/schema.ts";
+
+/** The part of the configuration that a pool of connections is built from. */
+export type PoolSettings = Pick<
+  Config["proxy"],
+  "connectionsPerEndpoint" | "connectTimeout" | "responseTimeout" | "idleTimeout" | "maxHeaderBytes"
+>;
+
+/** An idle connection is closed before most servers close it, so that a request seldom meets a closing one. */
+const KEEP_ALIVE_MS = 4_000;
+
+/** A server's own keep-alive hint counts up to this. */
+const KEEP_ALIVE_MAX_MS = 30_000;
+
+/**
+ * Connections for real traffic to one endpoint; one pool each, since undici's BalancedPool can stick to
+ * a dead upstream (nodejs/undici#4839). HTTP/1.1 only and no pipelining: one request's fate is its own.
+ */
+export function createPool(origin: string, settings: PoolSettings): Pool {
+  return new Pool(origin, {
+    connections: settings.connectionsPerEndpoint,
+    pipelining: 1,
+    allowH2: false,
+    connectTimeout: settings.connectTimeout,
+    headersTimeout: settings.responseTimeout,
+    bodyTimeout: settings.idleTimeout,
+    maxHeaderSize: settings.maxHeaderBytes,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    keepAliveMaxTimeout: KEEP_ALIVE_MAX_MS,
+  });
+}
+
+/** Whether a pool built from one would behave as a pool built from the other. */
+export function samePool(a: PoolSettings, b: PoolSettings): boolean {
+  return (
+    a.connectionsPerEndpoint === b.connectionsPerEndpoint &&
+    a.connectTimeout === b.connectTimeout &&
+    a.responseTimeout === b.responseTimeout &&
+    a.idleTimeout === b.idleTimeout &&
+    a.maxHeaderBytes === b.maxHeaderBytes
+  );
+}

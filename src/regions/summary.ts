@@ -1,0 +1,66 @@
+import type { Admission, Health } from "../routing/region.ts";
+import type { EndpointState } from "./endpoint.ts";
+
+/** What the operator has said of a region; the part of it that the table follows. */
+export interface OperatorAdmission {
+  readonly state: Admission;
+  readonly reason: string;
+  readonly by: string;
+  /** When a drain becomes a close, by the wall clock that all edges share; null for never. */
+  readonly deadlineWallMs: number | null;
+}
+
+/** Where no operator has spoken; a region that no longer asks for a drain is open by its own word. */
+const UNSAID: OperatorAdmission = {
+  state: "open",
+  reason: "nothing asks for a drain",
+  by: "region",
+  deadlineWallMs: null,
+};
+
+/** The admission in force, and whose word it is. */
+export interface EffectiveAdmission {
+  readonly state: Admission;
+  readonly by: string;
+  readonly why: string;
+}
+
+/** A region is as well as its best endpoint; one it knows nothing of is better than one that is down. */
+export function regionHealth(endpoints: readonly { readonly health: Health }[]): Health {
+  const has = (health: Health): boolean => endpoints.some((endpoint) => endpoint.health === health);
+  return (["up", "degraded", "unknown"] as const).find(has) ?? "down";
+}
+
+/** How near its nearest endpoint in service is; while none is, the last that was known of any. */
+export function regionLatency(endpoints: readonly EndpointState[]): number | null {
+  const serving = endpoints.filter((endpoint) => endpoint.serving);
+  const known = (serving.length > 0 ? serving : endpoints)
+    .map(({ latencyMs }) => latencyMs)
+    .filter((latencyMs) => latencyMs !== null);
+  return known.length === 0 ? null : Math.min(...known);
+}
+
+/** The most any endpoint in service lags: a reader may meet each. One that does not say makes it unknown. */
+export function regionLag(endpoints: readonly EndpointState[]): number | null {
+  const lags = endpoints.filter((endpoint) => endpoint.serving).map(({ lagMs }) => lagMs);
+  const known = lags.filter((lagMs) => lagMs !== null);
+  return known.length === 0 || known.length < lags.length ? null : Math.max(...known);
+}
+
+/**
+ * The operator's word, or the region's own. A drain whose deadline has passed is a close. A region whose
+ * every endpoint in service asks to be drained is draining, but cannot open what an operator has closed.
+ */
+export function effectiveAdmission(
+  operator: OperatorAdmission | undefined,
+  endpoints: readonly EndpointState[],
+  wallMs: number,
+): EffectiveAdmission {
+  const { state, by, reason: why, deadlineWallMs } = operator ?? UNSAID;
+  const isOver = state === "draining" && deadlineWallMs !== null && wallMs >= deadlineWallMs;
+  if (isOver) return { state: "closed", by, why: `${why} (the drain's deadline has passed)` };
+  const serving = endpoints.filter((endpoint) => endpoint.serving);
+  const isLeaving = serving.length > 0 && serving.every((endpoint) => endpoint.draining);
+  if (state === "open" && isLeaving) return { state: "draining", by: "region", why: "its probes ask for it" };
+  return { state, by, why };
+}

@@ -1,0 +1,227 @@
+import type { Pool } from "undici";
+import type { Clock } from "../clock.ts";
+import type { Config, RegionConfig } from "../config/schema.ts";
+import type { Fault } from "../errors.ts";
+import type { EventBus } from "../events.ts";
+import { type RankState, rank, rerank } from "../routing/rank.ts";
+import type { Region, View } from "../routing/region.ts";
+import { balance } from "./balance.ts";
+import { type Endpoint, EndpointState } from "./endpoint.ts";
+import { type ProbeOutcome, passed } from "./probe.ts";
+import { RegionState } from "./region-state.ts";
+import { type RegionStatus, regionStatus } from "./status.ts";
+import type { OperatorAdmission } from "./summary.ts";
+import { sameView, viewOf } from "./view.ts";
+
+export type { Endpoint } from "./endpoint.ts";
+export type { EndpointStatus, RegionStatus } from "./status.ts";
+export type { OperatorAdmission } from "./summary.ts";
+
+/** How often somebody has to call {@link RegionTable.beat}. */
+export const BEAT_MS = 250;
+
+/** Beats this far apart mean that the process was stopped or blocked, not that the beat was skipped. */
+const STALL_MS = 4 * BEAT_MS;
+
+/**
+ * The sole owner of what changes per region and endpoint: health, latency, lag, admission, requests in
+ * flight, connections. Whatever a decision can see of it is published as one immutable {@link View},
+ * replaced whole, so a request that takes it once cannot see half a change.
+ */
+export class RegionTable {
+  readonly #clock: Clock;
+  readonly #events: EventBus;
+  readonly #retiredPools = new Set<Pool>();
+  #config: Config;
+  #regions: ReadonlyMap<string, RegionState> = new Map();
+  #admissions: ReadonlyMap<string, OperatorAdmission> = new Map();
+  #rank: RankState = rank([]);
+  #view: View = { regions: [], byId: new Map(), nearest: [], writeRegion: null, epoch: 1 };
+  #suspect: (endpoint: EndpointState) => void = () => {};
+  #beatMs: number | null = null;
+  #stalledMs = Number.NEGATIVE_INFINITY;
+
+  constructor(config: Config, parts: { readonly clock: Clock; readonly events: EventBus }) {
+    this.#clock = parts.clock;
+    this.#events = parts.events;
+    this.#config = config;
+    this.configure(config);
+  }
+
+  get view(): View {
+    return this.#view;
+  }
+
+  get endpoints(): readonly EndpointState[] {
+    return [...this.#regions.values()].flatMap((region) => region.endpoints);
+  }
+
+  /** Whom to ask for a probe at once when a request to an endpoint has failed. One listener: the prober. */
+  onSuspect(listener: (endpoint: EndpointState) => void): void {
+    this.#suspect = listener;
+  }
+
+  /**
+   * Applies a configuration. Regions and endpoints that it keeps keep everything; changed connection
+   * settings replace an endpoint's pool, and the old pool, like that of a removed endpoint, closes when
+   * its requests have ended. New endpoints are unknown, so not served, until their first probe.
+   */
+  configure(config: Config): void {
+    const before = this.#regions;
+    this.#config = config;
+    const entries = Object.entries(config.regions);
+    this.#regions = new Map(
+      entries.map(([id, region]) => [id, this.#regionState(id, region, before.get(id))]),
+    );
+    const kept = new Set(this.endpoints);
+    for (const endpoint of [...before.values()].flatMap((region) => region.endpoints)) {
+      if (!kept.has(endpoint)) this.#retire(endpoint.dispatcher);
+    }
+    this.#look("configuration");
+  }
+
+  /**
+   * An endpoint of the region for one request, or null when all are in `avoid`. See {@link balance}.
+   *
+   * @param chance uniform in [0, 1)
+   */
+  pick(regionId: string, avoid: ReadonlySet<Endpoint>, chance: () => number): Endpoint | null {
+    return balance(this.#regions.get(regionId)?.endpoints ?? [], avoid, chance);
+  }
+
+  /** A request or tunnel goes to the endpoint; call {@link finished} exactly once for it. */
+  started(endpoint: Endpoint): void {
+    if (endpoint instanceof EndpointState) endpoint.requestsInFlight += 1;
+  }
+
+  finished(endpoint: Endpoint): void {
+    if (endpoint instanceof EndpointState) endpoint.requestsInFlight -= 1;
+  }
+
+  /** The endpoint answered a request with any response head at all. */
+  succeeded(endpoint: Endpoint): void {
+    if (endpoint instanceof EndpointState) endpoint.succeeded();
+  }
+
+  /**
+   * A request to the endpoint failed. Asks for a probe at once; five in a row within 10 s take it out of
+   * service until it has passed its probes, unless this process itself has just slept.
+   */
+  failed(endpoint: Endpoint, fault: Fault): void {
+    if (!(endpoint instanceof EndpointState)) return;
+    const nowMs = this.#clock.now();
+    if (!this.#hasStalled(nowMs) && endpoint.failed(fault, nowMs)) {
+      const { region, origin } = endpoint;
+      this.#events.emit("endpointEjected", { region, endpoint: origin, cause: fault });
+      this.#look(`${origin}: requests failed in a row: ${fault}`);
+    }
+    this.#suspect(endpoint);
+  }
+
+  /** Counts a probe of one of the {@link endpoints}. */
+  probed(endpoint: EndpointState, outcome: ProbeOutcome): void {
+    const { region, origin } = endpoint;
+    const { result, roundTripMs, cause } = outcome;
+    endpoint.probed(outcome, this.#config.health, this.#clock.now(), this.#clock.wall());
+    this.#events.emit("probed", { region, endpoint: origin, result, roundTripMs, cause });
+    this.#look(passed(outcome) ? `${origin}: probe: ${result}` : `${origin}: probe: ${result}: ${cause}`);
+  }
+
+  /** What operators have said, for every region they have spoken of; replaces what was set before. */
+  setAdmissions(admissions: ReadonlyMap<string, OperatorAdmission>): void {
+    this.#admissions = admissions;
+    this.#look("admission");
+  }
+
+  /** Notices what only time changes: deadlines, slow start, dwells. Called every {@link BEAT_MS}. */
+  beat(): void {
+    const nowMs = this.#clock.now();
+    if (this.#hasStalled(nowMs)) this.#stalledMs = nowMs;
+    this.#beatMs = nowMs;
+    this.#look("time");
+  }
+
+  /** For `GET /v1/regions`; in the order of the configuration. */
+  status(): readonly RegionStatus[] {
+    return [...this.#regions.values()].map(regionStatus);
+  }
+
+  /** Cuts every connection, in use or not. For the very end, when requests have been let finish. */
+  async close(): Promise<void> {
+    const pools = [...this.endpoints.map(({ dispatcher }) => dispatcher), ...this.#retiredPools];
+    await Promise.all(pools.map((pool) => pool.destroy()));
+  }
+
+  #regionState(id: string, config: RegionConfig, before: RegionState | undefined): RegionState {
+    const origins = [...new Set(config.endpoints.map((url) => new URL(url).origin))];
+    const known = new Map(before?.endpoints.map((endpoint) => [endpoint.origin, endpoint]));
+    const endpoints = origins.map((origin) => this.#endpointState(origin, id, known.get(origin)));
+    if (before === undefined) return new RegionState(id, config, endpoints);
+    before.configure(config, endpoints);
+    return before;
+  }
+
+  #endpointState(origin: string, region: string, known: EndpointState | undefined): EndpointState {
+    if (known === undefined) return new EndpointState(origin, region, this.#config.proxy);
+    const replaced = known.configure(this.#config.proxy);
+    if (replaced !== null) this.#retire(replaced);
+    return known;
+  }
+
+  /** Lets a pool's requests end, then closes it; {@link close} does not wait for that. */
+  #retire(pool: Pool): void {
+    this.#retiredPools.add(pool);
+    const forget = (): void => {
+      this.#retiredPools.delete(pool);
+    };
+    pool.close().then(forget, forget);
+  }
+
+  /** Timers of failed requests may run before ours after a sleep, so the present gap counts too. */
+  #hasStalled(nowMs: number): boolean {
+    const sleptNow = this.#beatMs !== null && nowMs - this.#beatMs > STALL_MS;
+    return sleptNow || nowMs - this.#stalledMs < STALL_MS;
+  }
+
+  /** Looks at every region anew and publishes a view if a decision could tell it from the present one. */
+  #look(cause: string): void {
+    const now = { nowMs: this.#clock.now(), wallMs: this.#clock.wall() };
+    const states = [...this.#regions.values()];
+    for (const state of states) {
+      state.look(this.#admissions.get(state.id), this.#config.routing.slowStart, now);
+    }
+    this.#rank = this.#ranked(states, now.nowMs);
+    const regions = states.map(({ seen }) => seen);
+    const before = this.#view;
+    const view = viewOf(regions, this.#rank.order, this.#config);
+    if (sameView(before, view)) return;
+    this.#view = view;
+    for (const state of states) this.#tell(before.byId.get(state.id), state, cause);
+    this.#events.emit("viewChanged", { view });
+  }
+
+  /** Before the first beat, that is during the first round of probes, there is no order to steady yet. */
+  #ranked(states: readonly RegionState[], nowMs: number): RankState {
+    const measured = states.map(({ id, latencyMs }) => ({ id, latencyMs }));
+    if (this.#beatMs === null) return rank(measured);
+    const { window, percent, dwell } = this.#config.routing.nearness;
+    return rerank(this.#rank, measured, { windowMs: window, percent, dwellMs: dwell }, nowMs);
+  }
+
+  #tell(before: Region | undefined, { id, seen, admission }: RegionState, cause: string): void {
+    const from = before ?? { health: "unknown", admission: "open" };
+    if (seen.health !== from.health) {
+      this.#events.emit("healthChanged", { region: id, from: from.health, to: seen.health, cause });
+    }
+    if (seen.admission !== from.admission) {
+      const { by, why } = admission;
+      this.#events.emit("admissionChanged", {
+        region: id,
+        from: from.admission,
+        to: seen.admission,
+        by,
+        why,
+      });
+    }
+  }
+}

@@ -1,0 +1,106 @@
+import type { Clock } from "../clock.ts";
+import type { EndpointState } from "./endpoint.ts";
+import { Probe, type ProbeOutcome, type ProbeSettings, passed } from "./probe.ts";
+
+/** The interval while health is changing: a fall is noticed, and a return seen, without waiting. */
+const FAST_INTERVAL_MS = 500;
+
+/** Probes that are asked for come no closer than this, however many requests fail. */
+const SOON_MS = 100;
+
+const JITTER = 0.1;
+
+/** Answers that make a first estimate. */
+const FIRST_PROBES = 3;
+
+export interface WatchParts {
+  readonly clock: Clock;
+  readonly chance: () => number;
+  readonly settings: () => ProbeSettings;
+  readonly intervalMs: () => number;
+  readonly probed: (outcome: ProbeOutcome) => void;
+}
+
+/**
+ * From the start of one probe to that of the next: the interval, or 500 ms while health is changing if
+ * that is less, jittered by a tenth so that edges and endpoints do not fall into step.
+ *
+ * @param chance uniform in [0, 1)
+ */
+export function probeDelayMs(intervalMs: number, changing: boolean, chance: number): number {
+  const baseMs = changing ? Math.min(intervalMs, FAST_INTERVAL_MS) : intervalMs;
+  return baseMs * (1 + JITTER * (2 * chance - 1));
+}
+
+/** The chain of probes of one endpoint: never two at a time, each one scheduling the next. */
+export class Watch {
+  readonly #endpoint: EndpointState;
+  readonly #parts: WatchParts;
+  readonly #probe: Probe;
+  #timer: NodeJS.Timeout | null = null;
+  #dueMs = Number.POSITIVE_INFINITY;
+  #startedMs = Number.NEGATIVE_INFINITY;
+  #isProbing = false;
+  /** Asked for while one was under way: that one may have been answered before the trouble began. */
+  #again = false;
+  #stopped = false;
+
+  constructor(endpoint: EndpointState, parts: WatchParts) {
+    this.#endpoint = endpoint;
+    this.#parts = parts;
+    this.#probe = new Probe(endpoint.origin, parts.clock);
+  }
+
+  async firstProbes(): Promise<void> {
+    for (let n = 0; n < FIRST_PROBES && !this.#stopped; n += 1) {
+      const outcome = await this.#once();
+      if (!passed(outcome)) return;
+    }
+  }
+
+  start(): void {
+    this.#schedule();
+  }
+
+  /** Probes as soon as the rate allows. */
+  soon(): void {
+    if (this.#isProbing) this.#again = true;
+    else this.#at(this.#startedMs + SOON_MS);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    await this.#probe.close();
+  }
+
+  #schedule(): void {
+    const { chance, intervalMs } = this.#parts;
+    const delayMs = probeDelayMs(intervalMs(), this.#endpoint.changing, chance());
+    this.#at(this.#startedMs + (this.#again ? SOON_MS : delayMs));
+    this.#again = false;
+  }
+
+  /** Plans the next probe for that time, unless one is planned for sooner. */
+  #at(dueMs: number): void {
+    if (this.#stopped || dueMs >= this.#dueMs) return;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#dueMs = dueMs;
+    this.#timer = setTimeout(() => this.#due(), Math.max(dueMs - this.#parts.clock.now(), 0));
+  }
+
+  async #due(): Promise<void> {
+    this.#dueMs = Number.POSITIVE_INFINITY;
+    await this.#once();
+    this.#schedule();
+  }
+
+  async #once(): Promise<ProbeOutcome> {
+    this.#isProbing = true;
+    this.#startedMs = this.#parts.clock.now();
+    const outcome = await this.#probe.run(this.#parts.settings());
+    this.#isProbing = false;
+    if (!this.#stopped) this.#parts.probed(outcome);
+    return outcome;
+  }
+}
