@@ -1,221 +1,356 @@
 import { z } from "zod";
+import {
+  cookieName,
+  duration,
+  durationWithin,
+  endpoint,
+  headerName,
+  network,
+  regionName,
+  size,
+  statuses,
+  url,
+} from "./values.ts";
 
-/** Milliseconds; in the file `500ms`, `2s`, `10m`, `1h`. */
-export type Milliseconds = number;
+// The keys of the file, their defaults and what they mean: the one source of the JSON Schema, the reference
+// in docs/configuration.md and the type Config. In a message, what follows a semicolon is the remedy.
 
-const DURATION = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/;
-const DURATION_UNITS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
-const SIZE = /^(\d+)(B|KiB|MiB|GiB)?$/;
-const SIZE_UNITS = { B: 1, KiB: 1_024, MiB: 1_048_576, GiB: 1_073_741_824 } as const;
-const CIDR = z.union([z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()], {
-  error: "expected an address or a network such as 10.0.0.0/8",
-});
-
-/** A duration with its unit; a bare number would leave the reader guessing. */
-const duration = z
-  .string({ error: "expected a duration such as 500ms, 2s or 10m" })
-  .regex(DURATION, "expected a duration such as 500ms, 2s or 10m")
-  .transform((text): Milliseconds => {
-    const [, amount, unit] = DURATION.exec(text) ?? [];
-    return Number(amount) * DURATION_UNITS[unit as keyof typeof DURATION_UNITS];
-  });
-
-/** Bytes; in the file `32KiB`, `8MiB`, or a plain number. */
-const size = z
-  .union([z.int().min(0), z.string().regex(SIZE, "expected a size such as 32KiB")], {
-    error: "expected a size such as 32KiB",
-  })
-  .transform((given): number => {
-    if (typeof given === "number") return given;
-    const [, amount, unit] = SIZE.exec(given) ?? [];
-    return Number(amount) * SIZE_UNITS[(unit ?? "B") as keyof typeof SIZE_UNITS];
-  });
-
+const host = z.string().min(1).max(255);
 const port = z.int().min(0).max(65_535);
-const headerName = z
-  .string()
-  .regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, "expected a header name")
-  .toLowerCase();
-const cookieName = z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, "expected a cookie name");
-const regionName = z
-  .string()
-  .regex(
-    /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/,
-    "expected a region name of lower-case letters, digits and hyphens",
-  );
-
-const endpoint = z.url({ protocol: /^https?$/, error: "expected http://HOST:PORT or https://HOST:PORT" });
-const sha256 = z
-  .string()
-  .regex(/^[0-9a-f]{64}$/i, "expected the token's SHA-256 in 64 hex digits")
-  .toLowerCase();
 
 const edge = z.strictObject({
   id: z
     .string()
-    .min(1)
-    .max(64)
-    .optional()
-    .describe("Names this edge in logs, metrics and Redis. Default: ${HOSTNAME}."),
+    .regex(/^[A-Za-z0-9._-]{1,64}$/, "expected up to 64 letters, digits, dots, hyphens or underscores")
+    .default("edge")
+    .meta({ default: `\${HOSTNAME}` })
+    .describe("Names this edge in logs, metrics, headers and Redis; every edge has its own."),
 });
 
 const listen = z.strictObject({
-  http: z.strictObject({ host: z.string().default("0.0.0.0"), port: port.default(8080) }).prefault({}),
-  trustedProxies: z.array(CIDR).default([]).describe("Networks whose X-Forwarded-* are believed."),
+  http: z
+    .strictObject({
+      host: host.default("0.0.0.0").describe("Address to listen on."),
+      port: port.default(8080).describe("Port to listen on; 0 takes any free one."),
+    })
+    .prefault({})
+    .describe("Where clients come in over HTTP."),
+  trustedProxies: z
+    .array(network)
+    .default([])
+    .describe("Addresses and networks whose X-Forwarded-* headers are believed."),
+});
+
+const sha256 = z
+  .string()
+  .regex(
+    /^[0-9a-f]{64}$/i,
+    "expected the token's SHA-256 in 64 hex digits; printf %s TOKEN | sha256sum makes it",
+  )
+  .toLowerCase();
+
+const token = z.strictObject({
+  name: z.string().min(1).max(64).describe("Who this is, for the audit lines."),
+  role: z.enum(["viewer", "operator"]).describe("A viewer reads, an operator changes."),
+  sha256: sha256.describe("SHA-256 of the token in hex; the token itself is never in the file."),
 });
 
 const admin = z.strictObject({
-  host: z.string().default("127.0.0.1").describe("Anything but loopback needs tokens."),
-  port: port.default(9090),
-  tokens: z
-    .array(z.strictObject({ name: z.string().min(1), role: z.enum(["viewer", "operator"]), sha256 }))
-    .default([]),
+  host: host.default("127.0.0.1").describe("Address of the admin API; anything but loopback needs tokens."),
+  port: port.default(9090).describe("Port of the admin API; 0 takes any free one."),
+  tokens: z.array(token).default([]).describe("Bearer tokens; with none, loopback needs none."),
 });
 
+const secret = z
+  .string()
+  .min(16, "expected at least 16 characters; make one with: openssl rand -base64 32")
+  .meta({ title: "secret" });
+
 const redis = z.strictObject({
-  url: z.url({ protocol: /^rediss?$/, error: "expected redis://HOST:PORT or rediss://HOST:PORT" }),
+  url: url(["redis", "rediss"]).describe("The Redis that all edges share."),
   namespace: z
     .string()
-    .regex(/^[A-Za-z0-9_-]{1,32}$/, "expected up to 32 letters, digits, _ or -")
-    .default("meridian"),
+    .regex(/^[A-Za-z0-9_-]{1,32}$/, "expected up to 32 letters, digits, hyphens or underscores")
+    .default("meridian")
+    .describe("First part of every key in Redis; fleets that share a Redis each have their own."),
 });
 
 const region = z.strictObject({
-  role: z.enum(["writer", "replica", "standby"]),
-  endpoints: z.array(endpoint).min(1),
-  jurisdiction: z.string().min(1).optional(),
-  location: z.tuple([z.number().min(-90).max(90), z.number().min(-180).max(180)]).optional(),
-  weight: z.number().min(0).default(100),
+  role: z
+    .enum(["writer", "replica", "standby"])
+    .describe("A writer takes writes; a standby serves only when nothing better is up."),
+  endpoints: z.array(endpoint).min(1).describe("Its servers; several are balanced inside the region."),
+  jurisdiction: z.string().min(1).optional().describe("A free word that residency rules name."),
+  location: z
+    .tuple([z.number().min(-90).max(90), z.number().min(-180).max(180)], {
+      error: "expected [LATITUDE, LONGITUDE]; such as [39.0, -77.5]",
+    })
+    .optional()
+    .describe("Latitude and longitude, for the console's map."),
+  weight: z.number().min(0).default(100).describe("Its share under the policy weighted."),
   capacity: z
     .number()
     .positive()
     .optional()
-    .describe("Requests per second, for drain safety and simulation."),
+    .describe("Requests per second it can serve, for drain safety and simulation."),
 });
 
 const health = z.strictObject({
-  path: z.string().startsWith("/").default("/healthz"),
-  interval: duration.prefault("2s"),
-  timeout: duration.prefault("1s"),
-  rise: z.int().min(1).max(100).default(2),
-  fall: z.int().min(1).max(100).default(3),
-  expectStatus: z
-    .union([z.int(), z.string()])
-    .transform(String)
-    .pipe(
-      z
-        .string()
-        .regex(
-          /^[1-5]\d\d(-[1-5]\d\d)?(,\s*[1-5]\d\d(-[1-5]\d\d)?)*$/,
-          "expected statuses such as 200-299 or 200,204",
-        ),
-    )
-    .prefault("200-299"),
-  maxLag: duration.prefault("5s").describe("A replica lagging more does not serve identified readers."),
+  path: z
+    .string()
+    .regex(/^\/\S*$/, "expected a path that begins with /")
+    .default("/healthz")
+    .describe("What a probe asks for."),
+  interval: durationWithin({ least: "10ms" })
+    .prefault("2s")
+    .describe("Time between probes of an endpoint, jittered by 10 %; 500ms while its state is changing."),
+  timeout: duration.prefault("1s").describe("How long a probe may take; shorter than the interval."),
+  rise: z.int().min(1).max(100).default(2).describe("Passed probes in a row until an endpoint is up."),
+  fall: z.int().min(1).max(100).default(3).describe("Failed probes in a row until an endpoint is down."),
+  expectStatus: statuses.prefault("200-299").describe("Statuses that pass."),
+  maxLag: duration
+    .prefault("5s")
+    .describe("A replica whose replication lags more does not serve identified readers."),
 });
 
 const residencyRule = z.strictObject({
-  match: z.strictObject({ header: headerName, in: z.array(z.string().min(1)).min(1) }),
-  jurisdictions: z.array(z.string().min(1)).min(1),
+  match: z
+    .strictObject({
+      header: headerName.describe("Name of the request header."),
+      in: z.array(z.string().min(1)).min(1).describe("Values that match, without regard to case."),
+    })
+    .describe("Requests the rule is about."),
+  jurisdictions: z
+    .array(z.string().min(1))
+    .min(1)
+    .describe("Regions of these jurisdictions may serve them, and no others."),
 });
 
 const pathRule = z.strictObject({
-  path: z.string().startsWith("/").describe("A path; a trailing * matches any rest."),
+  path: z
+    .string()
+    .regex(
+      /^\/[^?#*\s]*\*?$/,
+      "expected a path that begins with /, without a query; a * is allowed only at its end",
+    )
+    .describe("A path; a trailing * matches any rest."),
   methods: z
     .array(z.string().regex(/^[A-Z]+$/, "expected a method in capitals"))
     .min(1)
-    .optional(),
-  as: z.enum(["read", "write", "static"]),
+    .optional()
+    .describe("Methods the rule is about; all of them when left out."),
+  as: z
+    .enum(["read", "write", "static"])
+    .describe("What such a request is; static: any region, no session, no look-up of pins."),
+});
+
+const nearness = z.strictObject({
+  window: durationWithin({ least: "0ms" })
+    .prefault("10ms")
+    .describe("By how much nearer a region must be before traffic moves to it."),
+  percent: z
+    .number()
+    .min(0)
+    .max(100)
+    .default(15)
+    .describe("The same in percent of the farther one's latency; the larger of the two counts."),
+  dwell: durationWithin({ least: "0ms" }).prefault("10s").describe("For how long it must have been nearer."),
 });
 
 const routing = z.strictObject({
-  policy: z.enum(["latency", "priority", "weighted"]).default("latency"),
-  topology: z.enum(["single-writer", "multi-writer"]).default("single-writer"),
-  nearness: z
-    .strictObject({
-      window: duration.prefault("10ms"),
-      percent: z.number().min(0).max(100).default(15),
-      dwell: duration.prefault("10s"),
-    })
-    .prefault({}),
-  whenAllDown: z.enum(["try", "refuse"]).default("try"),
-  slowStart: duration.prefault("30s"),
-  residency: z.array(residencyRule).default([]),
-  paths: z.array(pathRule).default([]),
+  policy: z
+    .enum(["latency", "priority", "weighted"])
+    .default("latency")
+    .describe("Which region serves: the nearest, the first of the file that is up, or one by weight."),
+  topology: z
+    .enum(["single-writer", "multi-writer"])
+    .default("single-writer")
+    .describe("Whether one region takes all writes, or every writer does."),
+  nearness: nearness.prefault({}).describe("Keeps regions that are about equally near from trading places."),
+  whenAllDown: z
+    .enum(["try", "refuse"])
+    .default("try")
+    .describe("When no region is up: try the best guess, marked, or refuse."),
+  slowStart: durationWithin({ least: "0ms" })
+    .prefault("30s")
+    .describe("Time in which a region that came back grows into its full share."),
+  residency: z
+    .array(residencyRule)
+    .default([])
+    .describe("Who must be served where. The first match wins; never broken, not even by a failover."),
+  paths: z.array(pathRule).default([]).describe("What requests are, beyond their method. First match wins."),
 });
 
 const affinity = z.strictObject({
-  enabled: z.boolean().default(true),
-  cookie: cookieName.default("meridian_affinity"),
-  ttl: duration.prefault("1h"),
+  enabled: z.boolean().default(true).describe("Whether a session stays in its region."),
+  cookie: cookieName.default("meridian_affinity").describe("Name of the signed cookie."),
+  ttl: durationWithin({ least: "1s", most: "400d" })
+    .prefault("1h")
+    .describe("How long it lasts after the last request."),
 });
 
-const identity = z.union([z.strictObject({ header: headerName }), z.strictObject({ cookie: cookieName })]);
+const IDENTITY_EXPECTED = "expected { header: NAME } or { cookie: NAME }";
+const identity = z.union(
+  [
+    z.strictObject({ header: headerName.describe("Name of a request header.") }),
+    z.strictObject({ cookie: cookieName.describe("Name of a cookie.") }),
+  ],
+  { error: IDENTITY_EXPECTED },
+);
+
+const onRedisDown = z.strictObject({
+  reads: z
+    .enum(["failSafe", "trustToken", "failOpen"])
+    .default("failSafe")
+    .describe("Reads nothing is known of: to the writer, by the browser's token, or anywhere, marked."),
+  writes: z
+    .enum(["degrade", "delay", "reject"])
+    .default("degrade")
+    .describe("Writes whose pin cannot be recorded: answer and say so, answer later, or refuse."),
+});
 
 const consistency = z.strictObject({
-  mode: z.enum(["strict", "bounded", "cookie", "off"]).default("strict"),
-  graceWindow: duration.prefault("10s"),
-  maxPin: duration.prefault("60s"),
-  staleness: duration.prefault("1s"),
-  identity: z.array(identity).min(1).max(3).optional(),
-  onRedisDown: z
-    .strictObject({
-      reads: z.enum(["failSafe", "trustToken", "failOpen"]).default("failSafe"),
-      writes: z.enum(["degrade", "delay", "reject"]).default("degrade"),
-    })
-    .prefault({}),
-  whenWriterDown: z.enum(["refuse", "stale"]).default("refuse"),
+  mode: z
+    .enum(["strict", "bounded", "cookie", "off"])
+    .default("strict")
+    .describe(
+      "Who reads their own writes: all devices at once, the others a little later, one browser, nobody.",
+    ),
+  graceWindow: duration
+    .prefault("10s")
+    .describe("How long after a write's response has ended its user reads from the writer."),
+  maxPin: duration.prefault("60s").describe("The longest a pin token is believed."),
+  staleness: duration
+    .prefault("1s")
+    .describe("Mode bounded: how old an edge's knowledge of other edges' writes may be."),
+  identity: z
+    .array(identity)
+    .min(1)
+    .max(3)
+    .optional()
+    .describe(
+      "Who is a user; every one present counts. Left out: the authorization header, and a cookie meridian_id of Meridian's own.",
+    ),
+  onRedisDown: onRedisDown.prefault({}).describe("What happens while Redis does not answer."),
+  whenWriterDown: z
+    .enum(["refuse", "stale"])
+    .default("refuse")
+    .describe("Pinned readers while the writer is down: refuse them, or serve them stale, marked."),
 });
 
 const failover = z.strictObject({
-  mode: z.enum(["manual", "automatic"]).default("manual"),
-  after: duration.prefault("15s"),
-  order: z.array(regionName).default([]),
-  holdWrites: duration.prefault("10s"),
-  hook: z.strictObject({ url: z.url(), timeout: duration.prefault("60s") }).optional(),
+  mode: z
+    .enum(["manual", "automatic"])
+    .default("manual")
+    .describe("Who moves the write region; automatic comes in a later version."),
+  after: duration.prefault("15s").describe("How long the writer must be down before it is replaced."),
+  order: z.array(regionName).default([]).describe("Regions that may become the write region, best first."),
+  holdWrites: durationWithin({ least: "0ms" })
+    .prefault("10s")
+    .describe("How long writes wait, and do not fail, while the write region moves."),
+  hook: z
+    .strictObject({
+      url: url(["http", "https"]).describe("Called to promote the database."),
+      timeout: duration.prefault("60s").describe("How long the call may take."),
+    })
+    .optional()
+    .describe("What promotes the database."),
+});
+
+const retryBudget = z.strictObject({
+  percent: z
+    .number()
+    .min(0)
+    .max(100)
+    .default(20)
+    .describe("Retries in percent of the requests of the last 10 s."),
+  floor: z.int().min(0).default(3).describe("Retries per second that are always allowed."),
 });
 
 const proxy = z.strictObject({
-  attempts: z.int().min(1).max(10).default(2),
-  retryBudget: z
-    .strictObject({ percent: z.number().min(0).max(100).default(20), floor: z.int().min(0).default(3) })
-    .prefault({}),
-  connectTimeout: duration.prefault("2s"),
-  responseTimeout: duration.prefault("30s").describe("To the response head."),
+  attempts: z.int().min(1).max(10).default(2).describe("Tries at one request, the first one included."),
+  retryBudget: retryBudget.prefault({}).describe("Keeps retries from becoming a storm."),
+  connectTimeout: duration.prefault("2s").describe("Until a connection to an endpoint stands."),
+  responseTimeout: duration.prefault("30s").describe("Until the response head."),
   idleTimeout: duration.prefault("5m").describe("Silence inside a body or a tunnel."),
-  maxHeaderBytes: size.prefault("32KiB"),
-  maxBodyBytes: size.prefault(0).describe("0: no limit."),
-  connectionsPerEndpoint: z.int().min(1).default(256),
+  maxHeaderBytes: size({ least: 1_024 }).prefault("32KiB").describe("Largest request head."),
+  maxBodyBytes: size().prefault(0).describe("Largest request body; 0: no limit."),
+  connectionsPerEndpoint: z.int().min(1).default(256).describe("Connections to one endpoint, at most."),
 });
 
-const shutdown = z.strictObject({ grace: duration.prefault("25s") });
+const shutdown = z.strictObject({
+  grace: durationWithin({ least: "0ms" })
+    .prefault("25s")
+    .describe("How long requests in flight may take to end when this edge stops."),
+});
 
 const log = z.strictObject({
-  level: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"),
-  access: z.enum(["all", "errors", "off"]).default("all"),
+  level: z
+    .enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"])
+    .default("info")
+    .describe("The least that is logged."),
+  access: z.enum(["all", "errors", "off"]).default("all").describe("Which requests get a line in the log."),
 });
 
 /** The configuration file. All durations are milliseconds and all sizes bytes once parsed. */
-export const configSchema = z.strictObject({
-  edge: edge.prefault({}),
-  listen: listen.prefault({}),
-  admin: admin.prefault({}),
-  secrets: z
-    .array(z.string().min(16, "expected at least 16 characters; try `openssl rand -base64 32`"))
-    .default([]),
-  redis: redis.optional(),
-  regions: z.record(regionName, region),
-  health: health.prefault({}),
-  routing: routing.prefault({}),
-  affinity: affinity.prefault({}),
-  consistency: consistency.prefault({}),
-  failover: failover.prefault({}),
-  proxy: proxy.prefault({}),
-  shutdown: shutdown.prefault({}),
-  log: log.prefault({}),
-});
+export const configSchema = z
+  .strictObject({
+    edge: edge.prefault({}).describe("This edge."),
+    listen: listen.prefault({}).describe("Where clients come in."),
+    admin: admin.prefault({}).describe("The admin API and its metrics."),
+    secrets: z
+      .array(secret)
+      .default([])
+      .describe(
+        "Sign cookies and tokens: the first signs, all verify. Generated, with a warning, when left out.",
+      ),
+    redis: redis
+      .optional()
+      .describe("Shared memory of the edges. Left out: pins live in this process, one edge only."),
+    regions: z
+      .record(regionName, region)
+      .meta({ minProperties: 1 })
+      .describe("The regions by name; their order counts under the policy priority."),
+    health: health.prefault({}).describe("How regions are probed."),
+    routing: routing.prefault({}).describe("Which region serves what."),
+    affinity: affinity.prefault({}).describe("Keeps a session where it is."),
+    consistency: consistency.prefault({}).describe("Read-your-writes."),
+    failover: failover.prefault({}).describe("How the write region moves."),
+    proxy: proxy.prefault({}).describe("How requests are forwarded."),
+    shutdown: shutdown.prefault({}).describe("How this edge stops."),
+    log: log.prefault({}).describe("What is logged, as JSON lines on standard output."),
+  })
+  .meta({ title: "Meridian configuration" });
 
 /** What `serve` runs on: defaults filled in, durations in milliseconds, sizes in bytes. */
 export type Config = z.output<typeof configSchema>;
 export type RegionConfig = Config["regions"][string];
 export type IdentityConfig = z.output<typeof identity>;
+/** The first level of the file. */
+export type Section = keyof Config;
+
+/** The configuration as one would write it in the file: every key, durations as `2s`, sizes as `32KiB`. */
+export function writtenConfig(config: Config): z.input<typeof configSchema> {
+  return z.encode(configSchema, config);
+}
+
+/** One level of a JSON Schema, as far as this room reads it. */
+export interface JsonSchema {
+  readonly type?: string;
+  readonly title?: string;
+  readonly description?: string;
+  readonly default?: unknown;
+  readonly enum?: readonly unknown[];
+  readonly pattern?: string;
+  readonly properties?: Readonly<Record<string, JsonSchema>>;
+  readonly additionalProperties?: JsonSchema | boolean;
+  readonly required?: readonly string[];
+  readonly items?: JsonSchema | boolean;
+  readonly prefixItems?: readonly JsonSchema[];
+  readonly anyOf?: readonly JsonSchema[];
+}
+
+/** The schema of the file, of what is written and not of what it becomes. */
+export function jsonSchema(): JsonSchema {
+  return z.toJSONSchema(configSchema, { io: "input" }) as JsonSchema;
+}

@@ -1,0 +1,99 @@
+import type { Finding, Path } from "./problems.ts";
+import { type ConfigRule, regionsOf, writersOf } from "./rule.ts";
+import type { Config } from "./schema.ts";
+import { formatDuration } from "./values.ts";
+
+/** What works, and is probably not what one wants. */
+export const cautions: readonly ConfigRule[] = [
+  { about: ["secrets"], find: noSecret },
+  { about: ["redis", "consistency"], find: noRedis },
+  { about: ["consistency"], find: boundedIsStrict },
+  { about: ["consistency", "health"], find: lagBeyondWindow },
+  { about: ["regions", "routing"], find: idleWeight },
+  { about: ["regions", "routing"], find: residentsCannotWrite },
+  { about: ["routing"], find: shadowedPath },
+  { about: ["listen"], find: everybodyTrusted },
+  { about: ["proxy"], find: longConnect },
+];
+
+function finding(path: Path, message: string, hint: string): Finding {
+  return { path, message, hint };
+}
+
+function noSecret({ secrets }: Config): readonly Finding[] {
+  if (secrets.length > 0) return [];
+  const message = "none given, so one is made up at start; a restart or a second edge forgets all cookies";
+  return [finding(["secrets"], message, "make one with: openssl rand -base64 32")];
+}
+
+function noRedis({ redis, consistency }: Config): readonly Finding[] {
+  const { mode } = consistency;
+  if (redis !== undefined || (mode !== "strict" && mode !== "bounded")) return [];
+  const message = `without it, ${mode} consistency holds on one edge only`;
+  return [finding(["redis"], message, "give redis.url before a second edge runs")];
+}
+
+function boundedIsStrict({ consistency }: Config): readonly Finding[] {
+  if (consistency.mode !== "bounded") return [];
+  const hint = "nothing to do; the bounded mode comes in a later version";
+  return [finding(["consistency", "mode"], "bounded is served as strict for now", hint)];
+}
+
+function lagBeyondWindow({ consistency, health }: Config): readonly Finding[] {
+  const { mode, graceWindow } = consistency;
+  if (mode === "off" || health.maxLag <= graceWindow) return [];
+  const [lag, window] = [formatDuration(health.maxLag), formatDuration(graceWindow)];
+  const message = `a replica may lag ${lag}, and ${window} after a write its user may read there`;
+  return [finding(["health", "maxLag"], message, "keep it at or below consistency.graceWindow")];
+}
+
+function idleWeight(config: Config): readonly Finding[] {
+  if (config.routing.policy === "weighted") return [];
+  return regionsOf(config)
+    .filter(({ weight }) => weight === 0)
+    .map(({ name }) => {
+      const message = `0 keeps nobody away under the policy ${config.routing.policy}`;
+      return finding(["regions", name, "weight"], message, "drain the region, or make it a standby");
+    });
+}
+
+function residentsCannotWrite(config: Config): readonly Finding[] {
+  const writers = new Set(writersOf(config).flatMap(({ jurisdiction }) => jurisdiction ?? []));
+  return config.routing.residency.flatMap(({ jurisdictions }, index) => {
+    if (jurisdictions.some((name) => writers.has(name))) return [];
+    const message = "no writer is in these jurisdictions, so writes this rule matches are refused";
+    return [finding(["routing", "residency", index, "jurisdictions"], message, "is that meant?")];
+  });
+}
+
+function shadowedPath({ routing }: Config): readonly Finding[] {
+  return routing.paths.flatMap(({ path, methods }, index) => {
+    const first = routing.paths.findIndex((earlier) => {
+      const everyPath = earlier.path.endsWith("*")
+        ? path.startsWith(earlier.path.slice(0, -1))
+        : path === earlier.path;
+      const everyMethod =
+        earlier.methods === undefined || methods?.every((name) => earlier.methods?.includes(name));
+      return everyPath && everyMethod;
+    });
+    if (first >= index || first === -1) return [];
+    const message = `never applies, for paths[${first}] matches first`;
+    return [finding(["routing", "paths", index], message, "put the narrower rule first")];
+  });
+}
+
+function everybodyTrusted({ listen }: Config): readonly Finding[] {
+  return listen.trustedProxies.flatMap((network, index) => {
+    if (!network.endsWith("/0")) return [];
+    const message = "believes the X-Forwarded-* headers of everybody";
+    return [
+      finding(["listen", "trustedProxies", index], message, "name the networks of your load balancers"),
+    ];
+  });
+}
+
+function longConnect({ proxy }: Config): readonly Finding[] {
+  if (proxy.connectTimeout < proxy.responseTimeout) return [];
+  const message = `never reached, for responseTimeout ends after ${formatDuration(proxy.responseTimeout)}`;
+  return [finding(["proxy", "connectTimeout"], message, "make it shorter")];
+}

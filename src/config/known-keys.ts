@@ -1,0 +1,48 @@
+import { type Finding, type Path, pathText } from "./problems.ts";
+import { type JsonSchema, jsonSchema } from "./schema.ts";
+import { closest } from "./spelling.ts";
+
+/** Keys that the product has names for but this version does not have, and what to do until then. */
+const LATER: Readonly<Record<string, string>> = {
+  "listen.https": "it comes in a later version; until then end TLS in front of the edge",
+  "listen.proxyProtocol": "it comes in a later version; until then send X-Forwarded-For from trustedProxies",
+  "redis.sentinels": "it comes in a later version; until then give the url of one Redis",
+  "redis.cluster": "it comes in a later version; until then give the url of one Redis",
+  "consistency.identity.jwt": "it comes in a later version; until then name the header or the cookie",
+  schedule: "it comes in a later version; until then drain and undrain through the admin API",
+};
+
+/** An unknown key, with the remedy that fits: a later version, a typing error, another place, or the keys there are. */
+export function unknownKey(parent: Path, key: string): Finding {
+  const path = [...parent, key];
+  const later = LATER[pathText(path.filter((step) => typeof step === "string"))];
+  return { path, atKey: true, message: "unknown key", hint: later ?? remedy(parent, key) };
+}
+
+function remedy(parent: Path, key: string): string {
+  const schema = jsonSchema();
+  const known = keysOf(schemaAt(schema, parent));
+  const near = closest(key, known);
+  if (near !== null) return `did you mean ${near}?`;
+  const homes = Object.entries(schema.properties ?? {}).filter(([, section]) => section.properties?.[key]);
+  if (homes.length === 1 && parent.length === 0) return `it belongs under ${homes[0]?.[0]}`;
+  return `the keys here are ${known.join(", ")}`;
+}
+
+/** The part of the schema that a path leads to; null when it leads nowhere. */
+function schemaAt(schema: JsonSchema, path: Path): JsonSchema | null {
+  return path.reduce<JsonSchema | null>((level, step) => {
+    const next = level === null ? undefined : inside(level, step);
+    return typeof next === "object" ? next : null;
+  }, schema);
+}
+
+function inside(level: JsonSchema, step: string | number): JsonSchema | boolean | undefined {
+  if (typeof step === "number") return level.items;
+  return level.properties?.[step] ?? level.additionalProperties;
+}
+
+function keysOf(level: JsonSchema | null): readonly string[] {
+  if (level === null) return [];
+  return [level, ...(level.anyOf ?? [])].flatMap(({ properties }) => Object.keys(properties ?? {}));
+}

@@ -1,0 +1,70 @@
+import { hostname } from "node:os";
+import { cautions } from "./cautions.ts";
+import { contradictions } from "./contradictions.ts";
+import { type ConfigDocument, readDocument } from "./document.ts";
+import type { Environment } from "./environment.ts";
+import { findingsOf, wording } from "./issues.ts";
+import { type ConfigProblem, inFileOrder } from "./problems.ts";
+import { readText } from "./read-text.ts";
+import { findingsOfRules } from "./rule.ts";
+import { salvage } from "./salvage.ts";
+import { type Config, configSchema } from "./schema.ts";
+
+export { type ConfigProblem, formatProblem } from "./problems.ts";
+export { effectiveYaml, redactedConfig } from "./redact.ts";
+
+/** A configuration to run on, or everything that is wrong with it. Warnings never stop an edge. */
+export type Loaded =
+  | { readonly ok: true; readonly config: Config; readonly warnings: readonly ConfigProblem[] }
+  | {
+      readonly ok: false;
+      readonly problems: readonly ConfigProblem[];
+      readonly warnings: readonly ConfigProblem[];
+    };
+
+/** Checks the text of a configuration file and reports all problems at once. Never throws. */
+export function parseConfig(text: string, environment: Environment): Loaded {
+  // Shells set HOSTNAME but do not export it, so the commonest id of an edge would be missing.
+  const HOSTNAME = environment.HOSTNAME || hostname();
+  const document = readDocument(text, { ...environment, HOSTNAME });
+  if (document.data === null) return { ok: false, problems: document.problems, warnings: [] };
+  const loaded = check(document.data, document);
+  const named = document.has(["edge", "id"]);
+  return loaded.ok && !named
+    ? { ...loaded, config: { ...loaded.config, edge: { id: idOf(HOSTNAME) } } }
+    : loaded;
+}
+
+/**
+ * Reads and checks a configuration file; `-` is standard input. A file that cannot be read is a problem like
+ * any other. Never rejects.
+ */
+export async function loadConfigFile(file: string, environment: Environment): Promise<Loaded> {
+  const read = await readText(file);
+  if (read.ok) return parseConfig(read.text, environment);
+  const problem = { path: "", line: 1, column: 1, message: read.message, hint: read.hint };
+  return { ok: false, problems: [problem], warnings: [] };
+}
+
+/** The schema first; then, on whatever of the file is sound, the rules that compare one value with another. */
+function check(data: Readonly<Record<string, unknown>>, document: ConfigDocument): Loaded {
+  const parsed = configSchema.safeParse(data, { error: wording, reportInput: true });
+  const issues = parsed.error?.issues ?? [];
+  const sound = parsed.success ? { config: parsed.data, broken: new Set<never>() } : salvage(data, issues);
+  const misfits = issues.flatMap(findingsOf).map((finding) => document.place(finding));
+  const clashes = findingsOfRules(contradictions, sound).map((finding) => document.place(finding));
+  const warnings = inFileOrder(findingsOfRules(cautions, sound).map((finding) => document.place(finding)));
+  // A variable that is not set leaves a hole, and the schema's complaint about the hole adds nothing.
+  const others = [...misfits, ...clashes].filter((problem) => !document.problems.some(isAt(problem)));
+  const problems = inFileOrder([...document.problems, ...others]);
+  if (parsed.success && problems.length === 0) return { ok: true, config: parsed.data, warnings };
+  return { ok: false, problems, warnings };
+}
+
+function isAt({ line, column }: ConfigProblem): (other: ConfigProblem) => boolean {
+  return (other) => other.line === line && other.column === column;
+}
+
+function idOf(host: string): string {
+  return host.replace(/[^A-Za-z0-9._-]/g, "-").slice(0, 64) || "edge";
+}

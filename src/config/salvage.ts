@@ -1,0 +1,31 @@
+import type { z } from "zod";
+import type { Salvaged } from "./rule.ts";
+import { configSchema, type Section } from "./schema.ts";
+
+/**
+ * What of a broken file still makes sense: whole sections that the schema complains of, and single regions,
+ * are left out, so that the other ones can be compared and all problems be told at once.
+ */
+export function salvage(
+  data: Readonly<Record<string, unknown>>,
+  issues: readonly z.core.$ZodIssue[],
+): Salvaged {
+  const rest: Record<string, unknown> = { ...data };
+  const regions: Record<string, unknown> = isRecord(data.regions) ? { ...data.regions } : {};
+  const broken = new Set<Section>();
+  for (const { code, path, ...issue } of issues) {
+    const [section, region] = path.map(String);
+    if (section === undefined) for (const key of "keys" in issue ? issue.keys : []) delete rest[key];
+    else {
+      broken.add(section as Section);
+      delete rest[section];
+      if (region !== undefined) delete regions[region];
+    }
+  }
+  const parsed = configSchema.safeParse({ ...rest, regions });
+  return { config: parsed.data ?? null, broken };
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
