@@ -1,0 +1,253 @@
+import { randomBytes } from "node:crypto";
+import type { AdminParts, ReloadAnswer } from "./admin/parts.ts";
+import { createAdmin } from "./admin/server.ts";
+import { systemClock } from "./clock.ts";
+import { configChanges, restartOnly } from "./config/changes.ts";
+import { CurrentConfig } from "./config/current.ts";
+import { type ConfigProblem, formatProblem, loadConfigFile } from "./config/load.ts";
+import type { Config } from "./config/schema.ts";
+import { type GuardedPinStore, guardRedis } from "./consistency/guarded.ts";
+import { Pins } from "./consistency/pins.ts";
+import { EventBus } from "./events.ts";
+import { type AdmissionStore, MemoryAdmissionStore } from "./fleet/admissions.ts";
+import { RedisAdmissionStore } from "./fleet/redis-admissions.ts";
+import { DecisionRing } from "./observe/decisions.ts";
+import { type EventLog, logEvents } from "./observe/event-log.ts";
+import type { Logger } from "./observe/log.ts";
+import { Metrics } from "./observe/metrics.ts";
+import { RequestHandler } from "./proxy/handle.ts";
+import { EdgeServer } from "./proxy/server.ts";
+import { prepareSettings, type Settings } from "./proxy/settings.ts";
+import { TunnelHandler } from "./proxy/tunnel.ts";
+import { connectRedis, type RedisClient } from "./redis.ts";
+import { Prober } from "./regions/probes.ts";
+import { RegionTable } from "./regions/table.ts";
+import { version } from "./version.ts";
+
+export interface EdgeOptions {
+  readonly config: Config;
+  /** What `validate` warned of; shown by the admin API. */
+  readonly warnings?: readonly ConfigProblem[];
+  readonly log: Logger;
+  /** Where a reload reads; null when there is no file. */
+  readonly configFile?: string | null;
+  readonly logLinesDropped?: () => number;
+}
+
+/** How long a start waits for Redis before it serves without. */
+const REDIS_PATIENCE_MS = 1_000;
+
+/** Starts an edge; resolves when it is ready to serve, rejects when it cannot listen. */
+export async function startEdge(options: EdgeOptions): Promise<Edge> {
+  const edge = new Edge(options);
+  try {
+    await edge.start();
+  } catch (error) {
+    await edge.stop(0);
+    throw error;
+  }
+  return edge;
+}
+
+/** One edge, put together. The only file that says `new` to the parts. */
+export class Edge {
+  readonly events = new EventBus();
+  readonly config: CurrentConfig;
+  readonly table: RegionTable;
+  readonly pins: Pins;
+  readonly tunnels: TunnelHandler;
+  readonly admissions: AdmissionStore;
+  httpUrl = "";
+  adminUrl = "";
+
+  readonly #options: EdgeOptions;
+  readonly #redis: { readonly client: RedisClient; readonly pins: GuardedPinStore } | null;
+  readonly #prober: Prober;
+  readonly #requests: RequestHandler;
+  readonly #server: EdgeServer;
+  readonly #admin: ReturnType<typeof createAdmin>;
+  readonly #metrics: Metrics;
+  readonly #eventLog: EventLog;
+  readonly #generatedSecret = randomBytes(32).toString("base64url");
+  readonly #startedAtMs = systemClock.now();
+  #settings: Settings;
+  #warnings: readonly ConfigProblem[];
+  #state: "starting" | "ready" | "stopping" = "starting";
+
+  constructor(options: EdgeOptions) {
+    const { config, log } = options;
+    const clock = systemClock;
+    const { events } = this;
+    this.#options = options;
+    this.#warnings = options.warnings ?? [];
+    this.config = new CurrentConfig(config);
+    this.#settings = this.#prepare(config);
+    this.#eventLog = logEvents(events, log, config.log.access);
+    this.table = new RegionTable(config, { clock, events });
+    this.#prober = new Prober(this.table, config, { clock, chance: Math.random, version });
+    this.#redis = this.#connect(config);
+    this.pins = new Pins(config, { clock, events, store: this.#redis?.pins ?? null });
+    this.admissions = this.#redis
+      ? new RedisAdmissionStore(this.#redis.client, config.redis?.namespace ?? "meridian")
+      : new MemoryAdmissionStore();
+    this.admissions.onChange((admissions) => this.table.setAdmissions(admissions));
+
+    const settings = () => this.#settings;
+    const stopping = () => this.#state === "stopping";
+    const parts = {
+      clock,
+      chance: Math.random,
+      events,
+      table: this.table,
+      pins: this.pins,
+      settings,
+      stopping,
+    };
+    this.#requests = new RequestHandler(parts);
+    this.tunnels = new TunnelHandler(parts);
+    this.#server = new EdgeServer(config, {
+      request: (req, res, awaitsContinue) => void this.#requests.handle(req, res, awaitsContinue),
+      upgrade: (req, socket, head) => this.tunnels.upgrade(req, socket, head),
+    });
+    this.#metrics = this.#measure();
+    this.#admin = createAdmin(this.#adminParts(), log);
+  }
+
+  /** The admin API first, so that a slow start can be watched; then health; clients last. */
+  async start(): Promise<void> {
+    const { http } = this.config.get().listen;
+    this.adminUrl = await this.#admin.listen();
+    await Promise.all([
+      this.#prober.firstRound(),
+      this.#redis?.pins.ready(REDIS_PATIENCE_MS),
+      this.admissions.start(),
+    ]);
+    this.#prober.start();
+    const port = await this.#server.listen(http.host, http.port);
+    this.httpUrl = `http://${hostInUrl(http.host)}:${port}`;
+    this.#state = "ready";
+  }
+
+  /**
+   * Takes no new connection, lets requests in flight end for as long as `graceMs`, then cuts them and closes
+   * everything. A second call while the first runs cuts at once.
+   */
+  async stop(graceMs = this.config.get().shutdown.grace): Promise<void> {
+    if (this.#state === "stopping") {
+      this.#server.cut();
+      this.tunnels.closeAll();
+      return;
+    }
+    this.#state = "stopping";
+    const cutTunnels = setTimeout(() => this.tunnels.closeAll(), graceMs);
+    await this.#server.close(graceMs);
+    clearTimeout(cutTunnels);
+    await this.#prober.stop();
+    await this.#admin.close();
+    await this.table.close();
+    await this.admissions.close();
+    await this.pins.close();
+    this.#redis?.client.disconnect();
+    this.#metrics.close();
+    this.#eventLog.close();
+  }
+
+  /** Reads the configuration file again and swaps it in, or changes nothing and says why. Never rejects. */
+  async reload({ dryRun }: { readonly dryRun: boolean } = { dryRun: false }): Promise<ReloadAnswer> {
+    const file = this.#options.configFile ?? null;
+    if (file === null) return this.#rejected([problemWithoutFile], dryRun);
+    const loaded = await loadConfigFile(file, process.env);
+    if (!loaded.ok) return this.#rejected(loaded.problems, dryRun, file);
+    const before = this.config.get();
+    const changes = configChanges(before, loaded.config);
+    const needsRestart = restartOnly(before, loaded.config);
+    const result = changes.length === 0 ? "unchanged" : "applied";
+    if (!dryRun) {
+      if (result === "applied") this.#apply(loaded.config);
+      this.#warnings = loaded.warnings;
+      this.events.emit("configReloaded", { result, changes, problems: [] });
+    }
+    return { result, changes, needsRestart, warnings: loaded.warnings };
+  }
+
+  #apply(config: Config): void {
+    this.config.swap(config);
+    this.#settings = this.#prepare(config);
+    this.table.configure(config);
+    this.#prober.configure(config);
+    this.pins.configure(config);
+    this.#eventLog.setAccess(config.log.access);
+    this.#options.log.level = config.log.level;
+  }
+
+  #rejected(problems: readonly ConfigProblem[], dryRun: boolean, file = ""): ReloadAnswer {
+    const lines = problems.map((problem) => formatProblem(file, problem));
+    if (!dryRun) this.events.emit("configReloaded", { result: "rejected", changes: [], problems: lines });
+    return { result: "rejected", problems };
+  }
+
+  #prepare(config: Config): Settings {
+    const secrets = config.secrets.length > 0 ? config.secrets : [this.#generatedSecret];
+    return prepareSettings(config, this.#options.config.edge.id ?? "edge", secrets, systemClock);
+  }
+
+  #connect({ redis, edge }: Config): { client: RedisClient; pins: GuardedPinStore } | null {
+    if (redis === undefined) return null;
+    const client = connectRedis(redis.url, edge.id);
+    return { client, pins: guardRedis(client, redis.namespace, { clock: systemClock, events: this.events }) };
+  }
+
+  #measure(): Metrics {
+    const gauges = {
+      view: () => this.table.view,
+      tunnels: () => this.tunnels.counts(),
+      pinsActive: () => this.pins.activeCount(),
+      redisUp: () => this.#redis?.pins.isUp ?? null,
+      logLinesDropped: this.#options.logLinesDropped ?? (() => 0),
+    };
+    return new Metrics(this.events, gauges, { version, edge: this.config.get().edge.id });
+  }
+
+  #adminParts(): AdminParts {
+    return {
+      clock: systemClock,
+      events: this.events,
+      config: this.config,
+      table: this.table,
+      admissions: this.admissions,
+      pins: this.pins,
+      decisions: new DecisionRing(this.events),
+      metrics: this.#metrics,
+      inputs: ({ method, path, headers }) => this.#requests.inputs(method, path, headers),
+      reload: (options) => this.reload(options),
+      warnings: () => this.#warnings,
+      readiness: () => ({
+        ready: this.#state === "ready",
+        reasons: this.#state === "ready" ? [] : [this.#state],
+      }),
+      status: () => ({
+        edge: this.config.get().edge.id,
+        version,
+        uptimeSeconds: (systemClock.now() - this.#startedAtMs) / 1_000,
+        mode: "rw",
+        redis: this.#redis === null ? "off" : this.#redis.pins.isUp ? "up" : "down",
+      }),
+      sessions: () => null,
+      tunnels: (regionId) => this.tunnels.counts().get(regionId) ?? 0,
+      identityPids: (kind, value) => this.#settings.identities.lookUp(kind, value)?.read ?? null,
+    };
+  }
+}
+
+const problemWithoutFile: ConfigProblem = {
+  path: "",
+  line: 1,
+  column: 1,
+  message: "this edge was not started from a file",
+  hint: "start it with -c FILE",
+};
+
+function hostInUrl(host: string): string {
+  if (host === "0.0.0.0" || host === "::") return "127.0.0.1";
+  return host.includes(":") ? `[${host}]` : host;
+}

@@ -1,0 +1,196 @@
+import { randomBytes, randomUUID } from "node:crypto";
+import type { IncomingMessage } from "node:http";
+import { isIPv6 } from "node:net";
+import type { TLSSocket } from "node:tls";
+
+/** Headers as they go on the wire: name, value, name, value. Order, case and repetition survive. */
+export type HeaderList = string[];
+
+/** The prefix that is Meridian's own: a client's are dropped on the way in, a region's on the way out. */
+const OWN_PREFIX = "x-meridian-";
+
+/** RFC 9110 §7.6.1, and what older software sends beside `Connection`. */
+const HOP_BY_HOP: ReadonlySet<string> = new Set([
+  "connection",
+  "keep-alive",
+  "proxy-connection",
+  "proxy-authenticate",
+  "proxy-authorization",
+  "te",
+  "transfer-encoding",
+  "upgrade",
+]);
+
+/** What only a proxy before us may say; a stranger's are lies. `via` and `forwarded` name other hops. */
+const FROM_TRUSTED_ONLY: ReadonlySet<string> = new Set([
+  "forwarded",
+  "via",
+  "x-real-ip",
+  "x-forwarded-for",
+  "x-forwarded-host",
+  "x-forwarded-port",
+  "x-forwarded-proto",
+  "x-request-id",
+  "traceparent",
+  "tracestate",
+]);
+
+/** We set these ourselves, from what a trusted peer said and what we see. */
+const REPLACED: ReadonlySet<string> = new Set([
+  "host",
+  "via",
+  "x-forwarded-for",
+  "x-forwarded-host",
+  "x-forwarded-port",
+  "x-forwarded-proto",
+  "x-request-id",
+  "traceparent",
+]);
+
+/** What this edge knows of a request's way here. */
+export interface Passage {
+  readonly requestId: string;
+  readonly host: string;
+  readonly proto: "http" | "https";
+  readonly port: string;
+  readonly forwardedFor: string;
+  readonly forwardedHost: string;
+  readonly via: string;
+  readonly traceparent: string;
+  readonly trusted: boolean;
+}
+
+/** Reads the forwarding headers by the trusted-proxy rule. `host` is the authority the request is for. */
+export function readPassage(req: IncomingMessage, host: string, trusted: boolean, edgeId: string): Passage {
+  const said = (name: string): string | undefined => (trusted ? single(req.headers[name]) : undefined);
+  const peer = req.socket.remoteAddress ?? "unknown";
+  const forwardedFor = said("x-forwarded-for");
+  const via = said("via");
+  const encrypted = (req.socket as TLSSocket).encrypted === true;
+  const proto = said("x-forwarded-proto")?.toLowerCase() === "https" || encrypted ? "https" : "http";
+  const hop = `${req.httpVersion} ${pseudonym(edgeId)}`;
+  return {
+    requestId: validRequestId(said("x-request-id")) ?? randomUUID(),
+    host,
+    proto,
+    port: said("x-forwarded-port") ?? portOf(host) ?? (proto === "https" ? "443" : "80"),
+    forwardedFor: forwardedFor ? `${forwardedFor}, ${peer}` : peer,
+    forwardedHost: said("x-forwarded-host") ?? host,
+    via: via ? `${via}, ${hop}` : hop,
+    traceparent: said("traceparent") ?? newTraceparent(),
+    trusted,
+  };
+}
+
+/** How this edge calls itself in `Via` (RFC 9110 §7.6.3). */
+export function pseudonym(edgeId: string): string {
+  return `meridian-${edgeId.replace(/[^A-Za-z0-9._-]/g, "-")}`;
+}
+
+/** Whether the request has already been through this very edge, whoever sent it. */
+export function isLoop(req: IncomingMessage, edgeId: string): boolean {
+  const via = single(req.headers.via);
+  if (via === undefined) return false;
+  const name = pseudonym(edgeId);
+  return via.split(",").some((hop) => hop.trim().split(/\s+/)[1] === name);
+}
+
+/**
+ * The headers a region gets: the client's less hop-by-hop, less what `Connection` names, less what it may not
+ * say; then ours. Ours come last, so that a client cannot have them stripped by naming them in `Connection`.
+ */
+export function requestHeaders(req: IncomingMessage, passage: Passage, own: HeaderList): HeaderList {
+  const nominated = connectionTokens(single(req.headers.connection));
+  const headers: HeaderList = [];
+  const raw = req.rawHeaders;
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    const name = raw[i] ?? "";
+    const key = name.toLowerCase();
+    if (HOP_BY_HOP.has(key) || REPLACED.has(key) || key === "expect") continue;
+    if (nominated?.has(key) || key.startsWith(OWN_PREFIX)) continue;
+    if (!passage.trusted && FROM_TRUSTED_ONLY.has(key)) continue;
+    headers.push(name, raw[i + 1] ?? "");
+  }
+  headers.push("host", passage.host, "via", passage.via, "x-request-id", passage.requestId);
+  headers.push("x-forwarded-for", passage.forwardedFor, "x-forwarded-proto", passage.proto);
+  headers.push("x-forwarded-host", passage.forwardedHost, "x-forwarded-port", passage.port);
+  headers.push("traceparent", passage.traceparent, ...own);
+  return headers;
+}
+
+/** What a region says to Meridian and to nobody else. */
+export interface RegionWord {
+  /** `x-meridian-wrote`: whether the request wrote, whatever its method; null when not said. */
+  readonly wrote: boolean | null;
+  readonly principal: string | null;
+  readonly setCookies: readonly string[];
+}
+
+export interface RegionHead {
+  /** What the client gets, before our own headers. */
+  readonly headers: HeaderList;
+  readonly word: RegionWord;
+}
+
+/** Splits a region's response headers into the client's part and Meridian's. */
+export function readRegionHead(raw: readonly (Buffer | string)[]): RegionHead {
+  const headers: HeaderList = [];
+  const setCookies: string[] = [];
+  let wrote: boolean | null = null;
+  let principal: string | null = null;
+  let nominated: ReadonlySet<string> | null = null;
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    const name = text(raw[i]);
+    const key = name.toLowerCase();
+    const value = text(raw[i + 1]);
+    if (key === "connection") nominated = connectionTokens(value);
+    else if (key === "x-meridian-wrote") wrote = value === "1" ? true : value === "0" ? false : wrote;
+    else if (key === "x-meridian-principal") principal = value || null;
+    else if (key === "set-cookie") setCookies.push(value);
+    if (HOP_BY_HOP.has(key) || key.startsWith(OWN_PREFIX)) continue;
+    headers.push(name, value);
+  }
+  return {
+    headers: nominated ? without(headers, nominated) : headers,
+    word: { wrote, principal, setCookies },
+  };
+}
+
+/** The values of one header in a raw list, joined as RFC 9110 §5.3 says. */
+export function single(value: string | string[] | undefined): string | undefined {
+  return Array.isArray(value) ? value.join(", ") : value;
+}
+
+function without(headers: HeaderList, names: ReadonlySet<string>): HeaderList {
+  const kept: HeaderList = [];
+  for (let i = 0; i + 1 < headers.length; i += 2) {
+    const name = headers[i] ?? "";
+    if (!names.has(name.toLowerCase())) kept.push(name, headers[i + 1] ?? "");
+  }
+  return kept;
+}
+
+/** Header names that `Connection` declares to be for this hop only; null when it names none but its own. */
+function connectionTokens(value: string | undefined): ReadonlySet<string> | null {
+  if (value === undefined || /^(keep-alive|close|upgrade)$/i.test(value)) return null;
+  return new Set(value.split(",").map((token) => token.trim().toLowerCase()));
+}
+
+function text(value: Buffer | string | undefined): string {
+  return typeof value === "string" ? value : (value?.toString("latin1") ?? "");
+}
+
+function portOf(host: string): string | undefined {
+  return isIPv6(host) ? undefined : /:(\d+)$/.exec(host)?.[1];
+}
+
+/** A request id goes into logs and URLs, so only a modest one is taken over. */
+function validRequestId(given: string | undefined): string | undefined {
+  return given !== undefined && /^[A-Za-z0-9._:-]{1,128}$/.test(given) ? given : undefined;
+}
+
+/** W3C Trace Context, not sampled: we record no span of our own, but the regions share one trace id. */
+function newTraceparent(): string {
+  const random = randomBytes(24).toString("hex");
+  return `00-${random.slice(0, 32)}-${random.slice(32)}-00`;
+}

@@ -1,0 +1,55 @@
+import { type ServerResponse, STATUS_CODES } from "node:http";
+import type { Duplex } from "node:stream";
+import { FAULTS, type Fault, problem } from "../errors.ts";
+
+/** How long a client should wait before it tries again after a 503. */
+const RETRY_AFTER_SECONDS = "1";
+
+/**
+ * Answers with problem+json, when there is still somebody to answer and nothing was answered yet.
+ * `close` ends the connection: the rest of a body that nobody reads would be taken for the next request.
+ */
+export function refuse(
+  res: ServerResponse,
+  fault: Fault,
+  requestId: string,
+  close: boolean,
+  detail?: string,
+): void {
+  if (res.headersSent || res.destroyed) {
+    res.destroy();
+    return;
+  }
+  const { status } = FAULTS[fault];
+  const body = JSON.stringify(problem(fault, requestId, detail));
+  const headers = [
+    "content-type",
+    "application/problem+json",
+    "content-length",
+    String(Buffer.byteLength(body)),
+  ];
+  headers.push("cache-control", "no-store", "x-request-id", requestId);
+  if (status === 503) headers.push("retry-after", RETRY_AFTER_SECONDS);
+  if (close) headers.push("connection", "close");
+  res.writeHead(status, headers);
+  res.end(res.req.method === "HEAD" ? undefined : body);
+}
+
+/** The same for a bare socket: an upgrade, or bytes that are not HTTP. The socket is closed afterwards. */
+export function refuseSocket(socket: Duplex, fault: Fault, requestId: string, detail?: string): void {
+  if (!socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const { status } = FAULTS[fault];
+  const body = JSON.stringify(problem(fault, requestId, detail));
+  const head = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}`,
+    "content-type: application/problem+json",
+    `content-length: ${Buffer.byteLength(body)}`,
+    `x-request-id: ${requestId}`,
+    ...(status === 503 ? [`retry-after: ${RETRY_AFTER_SECONDS}`] : []),
+    "connection: close",
+  ];
+  socket.end(`${head.join("\r\n")}\r\n\r\n${body}`);
+}

@@ -1,0 +1,39 @@
+import type { Clock } from "../clock.ts";
+import { rulesOf } from "../config/rules.ts";
+import type { Config } from "../config/schema.ts";
+import { Identities } from "../consistency/identities.ts";
+import { Signer } from "../consistency/signer.ts";
+import { PinTokens } from "../consistency/token.ts";
+import type { Rules } from "../routing/decide.ts";
+import { AffinityCookies } from "./affinity-cookie.ts";
+import { TrustedProxies } from "./trust.ts";
+
+/** A configuration made ready for the hot path. Built once per reload and never changed; a request keeps the one it began with. */
+export interface Settings {
+  readonly config: Config;
+  readonly rules: Rules;
+  readonly edgeId: string;
+  readonly trusted: TrustedProxies;
+  readonly identities: Identities;
+  readonly tokens: PinTokens;
+  readonly affinity: AffinityCookies;
+}
+
+/** @param secrets at least one; the configuration's, or the one generated at start */
+export function prepareSettings(
+  config: Config,
+  edgeId: string,
+  secrets: readonly string[],
+  clock: Clock,
+): Settings {
+  const signer = new Signer(secrets);
+  return {
+    config,
+    rules: rulesOf(config),
+    edgeId,
+    trusted: new TrustedProxies(config.listen.trustedProxies),
+    identities: new Identities(config.consistency.identity, secrets),
+    tokens: new PinTokens(config, { signer, clock }),
+    affinity: new AffinityCookies(config, { signer, clock }),
+  };
+}
