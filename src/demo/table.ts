@@ -97,12 +97,13 @@ export function plainLine(view: DemoView): string {
 
 /** What to type to look closer, and to break things without a keyboard of our own. */
 export function curlLines({ edgeUrl, adminUrl, controlUrl, picked }: DemoView): string[] {
+  const json = "-H content-type:application/json -d";
   return [
     `curl -i ${edgeUrl}/items/hello -H 'authorization: Bearer me'           a read`,
     `curl -i ${edgeUrl}/items/hello -H 'authorization: Bearer me' -X PUT    a write; then read again`,
     `curl -s ${adminUrl}/v1/regions`,
-    `curl -s ${adminUrl}/v1/explain -H 'content-type: application/json' -d '{"method":"GET","path":"/items/hello"}'`,
-    `curl -s ${adminUrl}/v1/regions/${picked}/drain -H 'content-type: application/json' -d '{"reason":"demo"}'`,
+    `curl -s ${adminUrl}/v1/explain ${json} '{"method":"GET","path":"/"}'`,
+    `curl -s ${adminUrl}/v1/regions/${picked}/drain ${json} '{"reason":"demo"}'`,
     `curl -X POST ${controlUrl}/${picked}/kill                              or heal, slow, blackhole, freeze`,
   ];
 }

@@ -6,7 +6,7 @@ export class Tally {
   staleReads = 0;
   /** The same, but the answer said so in `x-meridian-consistency`. */
   declaredStale = 0;
-  /** By fault, status or error code. */
+  /** By method, and fault, status or error code: `PUT writer_down`. */
   readonly errors = new Map<string, number>();
   readonly byRegion = new Map<string, number>();
   readonly byReason = new Map<string, number>();
@@ -19,8 +19,8 @@ export class Tally {
     return [...this.errors.values()].reduce((sum, count) => sum + count, 0);
   }
 
-  error(kind: string): void {
-    increment(this.errors, kind);
+  error(method: string, kind: string): void {
+    increment(this.errors, `${method} ${kind}`);
   }
 
   served(region: string, reason: string): void {

@@ -47,6 +47,11 @@ export class Visitor {
     return this.#visit("GET", key, device, this.#acknowledged.get(key) ?? 0);
   }
 
+  /** Ends the visit: the browser's session is gone, what the user has written is not. */
+  forget(): void {
+    this.#cookies.clear();
+  }
+
   #acknowledge(key: string, version: number): void {
     this.#acknowledged.set(key, Math.max(version, this.#acknowledged.get(key) ?? 0));
   }
@@ -61,11 +66,12 @@ export class Visitor {
       const answer = await this.#send(method, key, device);
       const text = await answer.body.text();
       if (device === "browser") this.#keepCookies(answer.headers["set-cookie"]);
-      if (answer.statusCode >= 400) return this.#failed(faultOf(text) ?? `status ${answer.statusCode}`);
+      if (answer.statusCode >= 400)
+        return this.#failed(method, faultOf(text) ?? `status ${answer.statusCode}`);
       return this.#judge(answer, text, { method, device, leastVersion });
     } catch (error) {
       // Cut because the visitors leave: nobody's failure.
-      return this.#agent.destroyed ? null : this.#failed(codeOf(error));
+      return this.#agent.destroyed ? null : this.#failed(method, codeOf(error));
     }
   }
 
@@ -97,8 +103,8 @@ export class Visitor {
     return { method, device, status: statusCode, region, reason, version, stale };
   }
 
-  #failed(kind: string): null {
-    this.#tally.error(kind);
+  #failed(method: string, kind: string): null {
+    this.#tally.error(method, kind);
     return null;
   }
 
@@ -120,7 +126,8 @@ function versionOf(text: string): number | null {
   return typeof version === "number" ? version : null;
 }
 
-function faultOf(text: string): string | null {
+/** The fault that a refusal names; null when the body is no problem of the edge. */
+export function faultOf(text: string): string | null {
   const fault: unknown = parse(text)?.fault;
   return typeof fault === "string" ? fault : null;
 }
@@ -133,7 +140,8 @@ function parse(text: string): Record<string, unknown> | null {
   }
 }
 
-function codeOf(error: unknown): string {
+/** What a failure is called where it is counted. */
+export function codeOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return "code" in error ? String(error.code) : error.name;
 }

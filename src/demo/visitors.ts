@@ -16,6 +16,8 @@ export interface VisitorsOptions {
 }
 
 const KEYS_PER_VISITOR = 3;
+/** Visits are short, so that one sees within seconds where new sessions go. */
+const STEPS_PER_VISIT = 12;
 
 /** Light traffic of users who visit through one edge: mostly reads, some writes that they look at at once. */
 export class Visitors {
@@ -55,6 +57,7 @@ export class Visitors {
   async #live(visitor: Visitor): Promise<void> {
     while (await this.#think()) {
       const key = this.#key(visitor);
+      if (this.#options.chance() < 1 / STEPS_PER_VISIT) visitor.forget();
       if (this.#options.chance() < this.#options.writeShare) await writeAndLook(visitor, key);
       else await visitor.read(key, this.#options.chance() < 0.8 ? "browser" : "phone");
     }

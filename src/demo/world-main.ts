@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { parseArgs } from "node:util";
 import { WorldControl } from "./control.ts";
-import type { RegionSetup } from "./simulated-region.ts";
+import type { RegionSetup, SimulatedRegion } from "./simulated-region.ts";
 import { SimulatedWorld } from "./simulated-world.ts";
 
 const USAGE = `node src/demo/world-main.ts [--host 127.0.0.1] [--control PORT] [--region id=NAME,role=writer|replica|standby[,port=N][,delayMs=N][,lagMs=N]]...
@@ -23,6 +23,22 @@ export function parseRegion(text: string): RegionSetup {
   return { id, role, port: number("port"), delayMs: number("delayMs"), lagMs: number("lagMs") };
 }
 
+/** Runs the regions of the arguments until TERM or INT; `dress` may add to each before it is announced. */
+export async function runWorld(
+  regions: readonly string[],
+  { host, control: controlPort }: { host: string; control: number },
+  dress: (region: SimulatedRegion) => void = () => undefined,
+): Promise<void> {
+  const world = await SimulatedWorld.start(regions.map(parseRegion), { host });
+  world.regions.forEach(dress);
+  const control = new WorldControl(world);
+  const controlUrl = await control.listen(controlPort, host);
+  const urls = Object.fromEntries(world.regions.map(({ id, url }) => [id, url]));
+  process.stdout.write(`${JSON.stringify({ control: controlUrl, regions: urls })}\n`);
+  await Promise.race([once(process, "SIGTERM"), once(process, "SIGINT")]);
+  await Promise.all([control.stop(), world.stop()]);
+}
+
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
@@ -32,17 +48,9 @@ async function main(): Promise<void> {
       help: { type: "boolean", default: false },
     },
   });
-  if (values.help || values.region.length === 0) {
-    process.stdout.write(USAGE);
-    return;
-  }
-  const world = await SimulatedWorld.start(values.region.map(parseRegion), { host: values.host });
-  const control = new WorldControl(world);
-  const controlUrl = await control.listen(Number(values.control), values.host);
-  const regions = Object.fromEntries(world.regions.map(({ id, url }) => [id, url]));
-  process.stdout.write(`${JSON.stringify({ control: controlUrl, regions })}\n`);
-  await Promise.race([once(process, "SIGTERM"), once(process, "SIGINT")]);
-  await Promise.all([control.stop(), world.stop()]);
+  const { region, host, control } = values;
+  if (values.help || region.length === 0) process.stdout.write(USAGE);
+  else await runWorld(region, { host, control: Number(control) });
 }
 
 if (import.meta.main) await main();

@@ -48,7 +48,7 @@ test("a visitor counts a request that failed", async () => {
   const visitor = new Visitor("ada", { origin: world.writer.url, agent }, tally);
   await world.writer.kill();
   assert.equal(await visitor.read("a"), null);
-  assert.deepEqual([...tally.errors.keys()], ["ECONNREFUSED"]);
+  assert.deepEqual([...tally.errors.keys()], ["GET ECONNREFUSED"]);
 });
 
 test("visitors read, write and leave when told", async () => {

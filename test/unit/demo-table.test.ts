@@ -53,9 +53,9 @@ test("stale reads are always on the screen, and so is what served", () => {
 });
 
 test("errors are counted by kind", () => {
-  const errors = new Map([["writer_down", 4]]);
+  const errors = new Map([["PUT writer_down", 4]]);
   assert.match(render({ errors }), /errors 4 /);
-  assert.match(render({ errors }), /errors: writer_down 4/);
+  assert.match(render({ errors }), /errors: PUT writer_down 4/);
 });
 
 test("a small terminal loses events first, and gets no more lines than it has", () => {
