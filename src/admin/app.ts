@@ -1,0 +1,128 @@
+import { randomUUID } from "node:crypto";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  type FastifySchema,
+  type FastifyTypeProvider,
+  fastify,
+  LogController,
+  type RouteOptions,
+} from "fastify";
+import type { z } from "zod";
+import type { Caller, Role } from "./access.ts";
+import { Refusal, refusalOf } from "./problems.ts";
+
+declare module "fastify" {
+  interface FastifyContextConfig {
+    /** Who may call; left out: nobody but operators. */
+    readonly access?: Role | "anyone";
+    /** The audit log's word for the change that this call makes. */
+    readonly change?: string;
+  }
+  interface FastifySchema {
+    readonly summary?: string;
+    /** Media type of the 200, when it is not JSON. */
+    readonly produces?: string;
+  }
+  interface FastifyRequest {
+    /** Null until access was checked, and for calls that anyone may make. */
+    caller: Caller | null;
+  }
+}
+
+/** Gives handlers the types that the route's zod schemas promise. */
+interface Zod extends FastifyTypeProvider {
+  readonly validator: this["schema"] extends z.ZodType ? z.output<this["schema"]> : unknown;
+  readonly serializer: unknown;
+}
+
+export type AdminApp = FastifyInstance<Server, IncomingMessage, ServerResponse, FastifyBaseLogger, Zod>;
+
+/** A registered call; the same object that Fastify routes by feeds the OpenAPI document. */
+export interface Route {
+  readonly method: string;
+  /** `/v1/regions/:id` */
+  readonly url: string;
+  readonly schema: FastifySchema;
+  readonly access: Role | "anyone";
+}
+
+const BODY_LIMIT_BYTES = 65_536;
+const REQUEST_TIMEOUT_MS = 10_000;
+const RETRY_AFTER_SECONDS = "1";
+
+/** Fastify with zod for checking, JSON only, problem+json for whatever goes wrong, and a list of its routes. */
+export function buildApp(log: FastifyBaseLogger): {
+  readonly app: AdminApp;
+  readonly routes: readonly Route[];
+} {
+  const app = fastify({
+    loggerInstance: log,
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: "requestId" }),
+    bodyLimit: BODY_LIMIT_BYTES,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    forceCloseConnections: "idle",
+    return503OnClosing: false,
+    genReqId: () => randomUUID(),
+    frameworkErrors: (error, request, reply: FastifyReply) => void refuse(refusalOf(error), request, reply),
+  }).withTypeProvider<Zod>();
+  app.removeContentTypeParser("text/plain");
+  app.setValidatorCompiler(
+    ({ schema, httpPart }) =>
+      (data) =>
+        check(schema as z.ZodType, httpPart, data),
+  );
+  app.setSerializerCompiler(() => (data) => JSON.stringify(data));
+  return { app, routes: recordRoutes(app) };
+}
+
+/** A path with its parameters filled in is matched segment by segment. */
+export function methodsAt(path: string, routes: readonly Route[]): readonly string[] {
+  const segments = path.split("/");
+  const fits = ({ url }: Route) => {
+    const pattern = url.split("/");
+    return (
+      pattern.length === segments.length &&
+      pattern.every((part, index) => part.startsWith(":") || part === segments[index])
+    );
+  };
+  return routes.filter(fits).flatMap(({ method }) => (method === "GET" ? ["GET", "HEAD"] : [method]));
+}
+
+/** Answers with problem+json. */
+export function refuse(refusal: Refusal, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const { word, message, statusCode } = refusal;
+  request.log.info({ fault: word, detail: message, method: request.method }, "admin call refused");
+  if (word === "unauthenticated") reply.header("www-authenticate", 'Bearer realm="meridian"');
+  if (statusCode === 503) reply.header("retry-after", RETRY_AFTER_SECONDS);
+  // As bytes, for to text of a JSON type Fastify adds a charset, which JSON has not.
+  const body = Buffer.from(JSON.stringify(refusal.body(request.id)));
+  return reply.code(statusCode).type("application/problem+json").send(body);
+}
+
+function recordRoutes(app: AdminApp): readonly Route[] {
+  const routes: Route[] = [];
+  app.addHook("onRoute", ({ method, url, schema, config }: RouteOptions) => {
+    if (typeof method !== "string" || method === "HEAD") return;
+    routes.push({ method, url, schema: schema ?? {}, access: config?.access ?? "operator" });
+  });
+  return routes;
+}
+
+/** A missing body is an empty one, so that what is missing in it can be named. */
+function check(
+  schema: z.ZodType,
+  part: string | undefined,
+  data: unknown,
+): { value?: unknown; error?: Error } {
+  const checked = schema.safeParse(part === "body" ? (data ?? {}) : data);
+  if (checked.success) return { value: checked.data };
+  const problems = checked.error.issues.map(({ path, message }) => ({ path: path.join("."), message }));
+  const detail = problems
+    .map(({ path, message }) => (path === "" ? message : `${path}: ${message}`))
+    .join("; ");
+  return { error: new Refusal("malformed", detail, { problems }) };
+}

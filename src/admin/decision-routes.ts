@@ -1,0 +1,33 @@
+import type { RequestRecord } from "../events.ts";
+import type { AdminApp } from "./app.ts";
+import { explain } from "./explanation.ts";
+import { decisionAnswer, explainBody, explanationAnswer, requestParams } from "./messages.ts";
+import type { AdminParts } from "./parts.ts";
+import { Refusal } from "./problems.ts";
+
+/** The decisions that were made and those that would be. */
+export function addDecisionRoutes(app: AdminApp, parts: AdminParts): void {
+  const config = { access: "viewer" } as const;
+
+  const would = {
+    summary: "The decision this edge would take, and why each region was kept or dropped.",
+    body: explainBody,
+    response: { 200: explanationAnswer },
+  };
+  app.post("/v1/explain", { config, schema: would }, async ({ body }) => explain(await parts.inputs(body)));
+
+  const did = {
+    summary: "The decision it did take, of the last requests.",
+    params: requestParams,
+    response: { 200: decisionAnswer },
+  };
+  app.get("/v1/decisions/:requestId", { config, schema: did }, ({ params: { requestId } }) => {
+    const record = parts.decisions.get(requestId);
+    if (record) return explained(record);
+    throw new Refusal("unknown_request", `${requestId} is not among the last requests of this edge`);
+  });
+}
+
+function explained({ inputs, decision: _, ...request }: RequestRecord) {
+  return { request, explanation: inputs === null ? null : explain(inputs) };
+}

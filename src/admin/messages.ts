@@ -1,0 +1,242 @@
+import { z } from "zod";
+import { durationWithin } from "../config/values.ts";
+
+/*
+ * What the admin API takes and answers. Requests are checked against these schemas and unknown keys refused;
+ * answers are documented by them in openapi.json, and the tests hold the answers to it.
+ */
+
+const flag = z
+  .enum(["true", "false", ""], { error: "expected true or false" })
+  .default("false")
+  .transform((text) => text !== "false");
+
+const reason = z
+  .string({ error: 'say why, for the audit log: {"reason": "..."}' })
+  .trim()
+  .min(1, "must not be empty; it is for the audit log")
+  .max(500);
+
+export const regionParams = z.strictObject({ id: z.string().describe("A region's name.") });
+export const requestParams = z.strictObject({ requestId: z.string().describe("The answer's x-request-id.") });
+
+export const dryRunQuery = z.strictObject({
+  dryRun: flag.describe("Answers what would change, and changes nothing."),
+});
+export const admissionQuery = dryRunQuery.extend({
+  force: flag.describe("Does it although reads or writes would be left without a region."),
+});
+export const verboseQuery = z.strictObject({ verbose: flag.describe("Says why.") });
+
+const force = z.boolean().default(false).describe("The same as ?force=true.");
+export const drainBody = z.strictObject({
+  reason,
+  deadline: durationWithin({ least: "1s" })
+    .prefault("10m")
+    .describe("How long sessions may stay. Then the region is closed."),
+  force,
+});
+export const closeBody = z.strictObject({ reason, force });
+export const undrainBody = z.strictObject({ reason: reason.optional() });
+
+export const explainBody = z.strictObject({
+  method: z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, "expected a method such as GET"),
+  path: z.string().startsWith("/", "expected a path that starts with /").max(8192),
+  headers: z.record(z.string(), z.string()).default({}),
+});
+
+export const identityBody = z.strictObject({
+  kind: z.string().min(1).describe("`header:NAME` or `cookie:NAME`, as in consistency.identity."),
+  value: z.string().min(1).describe("The value as the client sends it."),
+});
+export const releaseBody = identityBody.extend({ reason: reason.optional() });
+
+const health = z.enum(["unknown", "up", "degraded", "down"]);
+const admission = z.enum(["open", "draining", "closed"]);
+const milliseconds = z.number().nullable().describe("Milliseconds; null when not known.");
+const instant = z.iso.datetime();
+
+export const problemAnswer = z.looseObject({
+  type: z.string(),
+  title: z.string(),
+  status: z.int(),
+  detail: z.string(),
+  requestId: z.string(),
+  fault: z.string().describe("One word for what is wrong."),
+});
+
+export const livenessAnswer = z.strictObject({ live: z.literal(true) });
+export const readinessAnswer = z.strictObject({
+  ready: z.literal(true),
+  regions: z
+    .array(z.strictObject({ id: z.string(), health, admission }))
+    .optional()
+    .describe("With ?verbose."),
+});
+
+export const statusAnswer = z.strictObject({
+  edge: z.string(),
+  version: z.string(),
+  uptimeSeconds: z.number(),
+  configVersion: z.int().describe("1 at the start, one more with each reload that changed something."),
+  epoch: z.int(),
+  writeRegion: z.string().nullable(),
+  mode: z.enum(["rw", "ro"]).describe("`ro` while the write region moves."),
+  consistency: z.enum(["strict", "bounded", "cookie", "off"]),
+  redis: z.enum(["off", "up", "down"]),
+});
+
+const admissionRecord = z
+  .strictObject({
+    state: admission,
+    reason: z.string(),
+    by: z.string(),
+    since: instant,
+    deadline: instant.nullable(),
+  })
+  .describe("The operator's word.");
+
+const endpointAnswer = z.strictObject({
+  url: z.string(),
+  health,
+  draining: z.boolean().describe("It asks to be drained."),
+  latencyMs: milliseconds,
+  lagMs: milliseconds,
+  requestsInFlight: z.int(),
+  failuresInARow: z.int().describe("Requests that failed since the last that was answered."),
+  writer: z.boolean().nullable().describe("Whether it says that it takes writes."),
+  epoch: z.int().nullable(),
+  applied: z.string().nullable().describe("The position it says it has applied."),
+  lastProbe: z.strictObject({ result: z.string(), cause: z.string().nullable(), at: instant }).nullable(),
+});
+
+const role = z.enum(["writer", "replica", "standby"]);
+
+export const regionAnswer = z.strictObject({
+  id: z.string(),
+  role,
+  jurisdiction: z.string().nullable(),
+  weight: z.number(),
+  health,
+  admission: admission.describe("What is in force: the operator's word, or the region's wish to be drained."),
+  operator: admissionRecord.nullable(),
+  latencyMs: milliseconds,
+  lagMs: milliseconds,
+  warmth: z.number().describe("Share of its traffic it takes while it comes back, 0 to 1."),
+  requestsInFlight: z.int(),
+  tunnels: z.int(),
+  sessions: z.int().nullable().describe("Sessions whose home it is, as far as this edge has seen."),
+  endpoints: z.array(endpointAnswer),
+});
+export const regionsAnswer = z.strictObject({ regions: z.array(regionAnswer) });
+
+const destination = z.strictObject({
+  regions: z.array(z.strictObject({ region: z.string(), share: z.number().min(0).max(1) })),
+  fault: z.string().nullable().describe("Why it would be refused, if it would."),
+});
+const move = z.strictObject({
+  traffic: z.enum(["reads", "writes"]),
+  jurisdictions: z
+    .array(z.string())
+    .nullable()
+    .describe("Held there by a residency rule; null: everybody else."),
+  before: destination,
+  after: destination,
+});
+export const admissionAnswer = z.strictObject({
+  region: z.string(),
+  dryRun: z.boolean(),
+  before: admission,
+  admission: admissionRecord,
+  affected: z.strictObject({ sessions: z.int().nullable(), requestsInFlight: z.int(), tunnels: z.int() }),
+  moves: z.array(move).describe("Where new traffic goes, in the end."),
+});
+
+const decision = z.discriminatedUnion("kind", [
+  z.strictObject({
+    kind: z.literal("routed"),
+    region: z.string(),
+    reason: z.string(),
+    consistency: z.enum(["degraded", "stale"]).nullable(),
+  }),
+  z.strictObject({ kind: z.literal("refused"), fault: z.string() }),
+]);
+const regionExplained = z.strictObject({
+  id: z.string(),
+  role,
+  jurisdiction: z.string().nullable(),
+  weight: z.number(),
+  health,
+  admission,
+  latencyMs: milliseconds,
+  lagMs: milliseconds,
+  warmth: z.number(),
+  verdict: z.enum(["serves", "dropped"]),
+  obstacle: z.string().nullable().describe("Why it was dropped."),
+});
+export const explanationAnswer = z.strictObject({
+  decision,
+  facts: z.strictObject({
+    intent: z.enum(["read", "write", "static"]),
+    jurisdictions: z.array(z.string()).nullable(),
+    affinity: z.string().nullable(),
+    identified: z.boolean(),
+    chance: z.number(),
+  }),
+  pin: z.enum(["free", "pinned", "unknown", "waived"]),
+  rules: z.strictObject({
+    policy: z.enum(["latency", "priority", "weighted"]),
+    topology: z.enum(["single-writer", "multi-writer"]),
+    whenAllDown: z.enum(["try", "refuse"]),
+    whenWriterDown: z.enum(["refuse", "stale"]),
+    maxLagMs: z.number(),
+    residency: z.array(z.looseObject({ jurisdictions: z.array(z.string()) })),
+    paths: z.array(z.looseObject({ path: z.string() })),
+  }),
+  tried: z.array(z.string()).describe("Regions that had failed this request before."),
+  regions: z.array(regionExplained),
+});
+export const decisionAnswer = z.strictObject({
+  request: z.looseObject({ id: z.string(), method: z.string(), path: z.string(), status: z.int() }),
+  explanation: explanationAnswer.nullable().describe("Null when it was refused before it was routed."),
+});
+
+const pin = z.strictObject({
+  pid: z.string().describe("The user, hashed."),
+  remainingMs: z.number().describe("How long reads stay with the writer."),
+  writes: z.int().describe("Writes that hold it open."),
+});
+export const noBody = z.strictObject({});
+
+export const pinAnswer = z.strictObject({ pinned: z.boolean(), pins: z.array(pin) });
+export const releaseAnswer = z.strictObject({ dryRun: z.boolean(), released: z.int() });
+
+const configProblem = z.strictObject({
+  path: z.string(),
+  line: z.int(),
+  column: z.int(),
+  message: z.string(),
+  hint: z.string().nullable(),
+});
+export const configAnswer = z.strictObject({
+  configVersion: z.int(),
+  config: z.looseObject({}).describe("What is in force; secrets redacted."),
+  warnings: z.array(configProblem),
+});
+export const reloadAnswer = z.strictObject({
+  dryRun: z.boolean(),
+  result: z.enum(["applied", "unchanged"]),
+  configVersion: z.int(),
+  changes: z.array(z.string()),
+  needsRestart: z.array(z.string()),
+  warnings: z.array(configProblem),
+});
+
+export const openapiAnswer = z.looseObject({ openapi: z.literal("3.1.0") });
+export const text = z.string();
+
+export type StatusAnswer = z.output<typeof statusAnswer>;
+export type RegionAnswer = z.output<typeof regionAnswer>;
+export type AdmissionAnswer = z.output<typeof admissionAnswer>;
+export type ExplanationAnswer = z.output<typeof explanationAnswer>;
+export type DecisionAnswer = z.output<typeof decisionAnswer>;

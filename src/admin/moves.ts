@@ -1,0 +1,144 @@
+import { type DecisionInputs, decide, type Refused, type Rules } from "../routing/decide.ts";
+import type { Admission, Region, View } from "../routing/region.ts";
+import { Refusal } from "./problems.ts";
+
+/** Where a kind of traffic goes: shares of 1, in the order of the regions; or why it is refused. */
+export interface Destination {
+  readonly regions: readonly { readonly region: string; readonly share: number }[];
+  readonly fault: Refused["fault"] | null;
+}
+
+/** One kind of traffic before and after a change. */
+export interface Move {
+  readonly traffic: "reads" | "writes";
+  /** Of whom a residency rule says where they may be served; null for everybody else. */
+  readonly jurisdictions: readonly string[] | null;
+  readonly before: Destination;
+  readonly after: Destination;
+}
+
+/** The world a change is judged in. */
+export interface Setting {
+  readonly view: View;
+  readonly rules: Rules;
+}
+
+/** Draws per destination; shares are exact to one in a hundred. */
+const DRAWS = 100;
+
+/**
+ * Where new traffic goes before a region's admission changes and after it, by the decision function itself.
+ * A drain ends closed, so what it moves in the end is what a close moves at once.
+ */
+export function movesOf(regionId: string, admission: Admission, setting: Setting): readonly Move[] {
+  const after = { ...setting, view: withAdmission(setting.view, regionId, inTheEnd(admission)) };
+  const readers = [null, ...heldIn(setting.rules)];
+  return [...readers.map((held) => ["reads", held] as const), ["writes", null] as const].map(
+    ([traffic, jurisdictions]) => ({
+      traffic,
+      jurisdictions,
+      before: destination(traffic, jurisdictions, setting),
+      after: destination(traffic, jurisdictions, after),
+    }),
+  );
+}
+
+/** The jurisdictions that residency rules hold readers in, each list once. */
+function heldIn({ residency }: Rules): readonly (readonly string[])[] {
+  return [...new Map(residency.map(({ jurisdictions }) => [jurisdictions.join(), jurisdictions])).values()];
+}
+
+/**
+ * Why a change must not be made without force, or null. It must not take away the region that writes go to,
+ * nor the last open region that is up for some readers.
+ */
+export function objection(
+  regionId: string,
+  admission: Admission,
+  moves: readonly Move[],
+  { view, rules }: Setting,
+): Refusal | null {
+  if (admission === "open") return null;
+  if (takesAllWrites(regionId, moves, view, rules)) return writeRegionObjection(regionId);
+  const stranded = moves.find((move) => strands(move, regionId, view));
+  return stranded ? lastRegionObjection(regionId, stranded, moves) : null;
+}
+
+function takesAllWrites(regionId: string, moves: readonly Move[], view: View, rules: Rules): boolean {
+  if (rules.topology === "single-writer") return view.writeRegion === regionId;
+  const writes = moves.find(({ traffic }) => traffic === "writes");
+  return writes !== undefined && writes.before.fault === null && writes.after.fault !== null;
+}
+
+/** Whether these readers lose the region that serves them and have no other that is open and up. */
+function strands({ traffic, before, after }: Move, regionId: string, view: View): boolean {
+  if (traffic !== "reads" || !before.regions.some(({ region }) => region === regionId)) return false;
+  return !after.regions.some(({ region }) => isUsable(view.byId.get(region)));
+}
+
+function isUsable(region: Region | undefined): boolean {
+  return region?.admission === "open" && (region.health === "up" || region.health === "degraded");
+}
+
+function writeRegionObjection(regionId: string): Refusal {
+  return new Refusal(
+    "write_region",
+    `${regionId} takes the writes, and no other region may take them over by itself. Make another region the ` +
+      "writer in the configuration and reload it first, or repeat with force=true to do without writes",
+  );
+}
+
+function lastRegionObjection(regionId: string, move: Move, moves: readonly Move[]): Refusal {
+  const readers =
+    move.jurisdictions === null ? "readers" : `readers held in ${move.jurisdictions.join(", ")} by residency`;
+  return new Refusal(
+    "last_region",
+    `${regionId} is the last region for ${readers} that is open and up. Undrain or repair another region ` +
+      "first, or repeat with force=true to do without",
+    { moves },
+  );
+}
+
+function destination(
+  traffic: Move["traffic"],
+  jurisdictions: readonly string[] | null,
+  setting: Setting,
+): Destination {
+  const counts = new Map(setting.view.regions.map(({ id }) => [id, 0]));
+  let fault: Refused["fault"] | null = null;
+  for (let draw = 0; draw < DRAWS; draw++) {
+    const decision = decide(newcomer(traffic, jurisdictions, (draw + 0.5) / DRAWS, setting));
+    if (decision.kind === "refused") fault = decision.fault;
+    else counts.set(decision.region, (counts.get(decision.region) ?? 0) + 1);
+  }
+  const regions = [...counts].filter(([, count]) => count > 0);
+  return { regions: regions.map(([region, count]) => ({ region, share: count / DRAWS })), fault };
+}
+
+/** A request of somebody who has no session and no pin. */
+function newcomer(
+  traffic: Move["traffic"],
+  jurisdictions: readonly string[] | null,
+  chance: number,
+  { view, rules }: Setting,
+): DecisionInputs {
+  const intent = traffic === "reads" ? "read" : "write";
+  const facts = { intent, jurisdictions, affinity: null, identified: false, chance } as const;
+  return { facts, pin: "free", view, rules, tried: [] };
+}
+
+function inTheEnd(admission: Admission): Admission {
+  return admission === "draining" ? "closed" : admission;
+}
+
+/** The same view with one region's admission changed. */
+function withAdmission(view: View, regionId: string, admission: Admission): View {
+  const change = (region: Region): Region => (region.id === regionId ? { ...region, admission } : region);
+  const regions = view.regions.map(change);
+  return {
+    ...view,
+    regions,
+    byId: new Map(regions.map((region) => [region.id, region])),
+    nearest: view.nearest.map(change),
+  };
+}

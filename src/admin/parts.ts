@@ -1,0 +1,78 @@
+import type { Clock } from "../clock.ts";
+import type { CurrentConfig } from "../config/current.ts";
+import type { ConfigProblem } from "../config/load.ts";
+import type { Pid, PinInspection } from "../consistency/store.ts";
+import type { EventBus, RequestRecord } from "../events.ts";
+import type { AdmissionStore } from "../fleet/admissions.ts";
+import type { RegionTable } from "../regions/table.ts";
+import type { DecisionInputs } from "../routing/decide.ts";
+
+/** A request as an operator describes it. Header names in any case. */
+export interface DescribedRequest {
+  readonly method: string;
+  /** Path, with or without a query string. */
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** What the edge says of itself. */
+export interface EdgeStatus {
+  readonly edge: string;
+  readonly version: string;
+  readonly uptimeSeconds: number;
+  /** `ro` while the write region moves. */
+  readonly mode: "rw" | "ro";
+  readonly redis: "off" | "up" | "down";
+}
+
+export interface Readiness {
+  readonly ready: boolean;
+  /** Why not; empty when ready. */
+  readonly reasons: readonly string[];
+}
+
+export interface ReloadApplied {
+  readonly result: "applied" | "unchanged";
+  /** `regions.eu-west.weight: 100 -> 50`; secrets redacted. */
+  readonly changes: readonly string[];
+  /** Changes in the file that take effect only after a restart. */
+  readonly needsRestart: readonly string[];
+  readonly warnings: readonly ConfigProblem[];
+}
+
+export interface ReloadRejected {
+  readonly result: "rejected";
+  readonly problems: readonly ConfigProblem[];
+}
+
+export type ReloadAnswer = ReloadApplied | ReloadRejected;
+
+/** Everything that the admin API shows or changes. It reaches nothing else. */
+export interface AdminParts {
+  readonly clock: Clock;
+  readonly events: EventBus;
+  readonly config: Pick<CurrentConfig, "get" | "version">;
+  readonly table: Pick<RegionTable, "view" | "status">;
+  readonly admissions: Pick<AdmissionStore, "get" | "set">;
+  readonly pins: {
+    /** Rejects when the store cannot be asked. */
+    inspect(pid: Pid): Promise<PinInspection | null>;
+    /** Rejects when the store cannot be told. True when there was a pin. */
+    release(pid: Pid): Promise<boolean>;
+  };
+  readonly decisions: { get(requestId: string): RequestRecord | null };
+  readonly metrics: { readonly contentType: string; render(): Promise<string> };
+  /** What this edge would decide by, were this request to arrive now; asks the pin store when it has to. */
+  inputs(request: DescribedRequest): Promise<DecisionInputs>;
+  /** Reads the file again; with `dryRun` it only says what would change. Rejects never. */
+  reload(options: { readonly dryRun: boolean }): Promise<ReloadAnswer>;
+  /** What `validate` warned of in the configuration in force. */
+  warnings(): readonly ConfigProblem[];
+  readiness(): Readiness;
+  status(): EdgeStatus;
+  /** Sessions whose home is this region, as far as this edge has seen; null when not counted. */
+  sessions(regionId: string): number | null;
+  tunnels(regionId: string): number;
+  /** The users that an identity stands for, one for each secret; null when no such identity is configured. */
+  identityPids(kind: string, value: string): readonly Pid[] | null;
+}

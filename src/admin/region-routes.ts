@@ -1,0 +1,150 @@
+import { rulesOf } from "../config/rules.ts";
+import type { AdmissionRecord } from "../fleet/admissions.ts";
+import type { RegionStatus } from "../regions/table.ts";
+import type { Admission } from "../routing/region.ts";
+import type { AdminApp } from "./app.ts";
+import { audit, callerName } from "./audit.ts";
+import {
+  admissionAnswer,
+  admissionQuery,
+  closeBody,
+  drainBody,
+  regionAnswer,
+  regionParams,
+  regionsAnswer,
+  undrainBody,
+} from "./messages.ts";
+import { movesOf, objection, type Setting } from "./moves.ts";
+import type { AdminParts } from "./parts.ts";
+import { Refusal } from "./problems.ts";
+
+/** A change of admission as it was asked for, checked and complete. */
+interface AdmissionChange {
+  readonly region: string;
+  readonly record: AdmissionRecord;
+  /** The audit log's word for it. */
+  readonly what: string;
+  readonly dryRun: boolean;
+  readonly force: boolean;
+}
+
+export function addRegionRoutes(app: AdminApp, parts: AdminParts): void {
+  const config = { access: "viewer" } as const;
+
+  const list = { summary: "Every region as this edge sees it.", response: { 200: regionsAnswer } };
+  app.get("/v1/regions", { config, schema: list }, () => ({
+    regions: parts.table.status().map((status) => regionOf(status, parts)),
+  }));
+
+  const one = { summary: "One region.", params: regionParams, response: { 200: regionAnswer } };
+  app.get("/v1/regions/:id", { config, schema: one }, ({ params }) =>
+    regionOf(find(params.id, parts), parts),
+  );
+}
+
+export function addAdmissionRoutes(app: AdminApp, parts: AdminParts): void {
+  const common = { params: regionParams, querystring: admissionQuery, response: { 200: admissionAnswer } };
+
+  const drain = {
+    ...common,
+    summary: "No new sessions; those there stay until the deadline.",
+    body: drainBody,
+  };
+  const draining = { schema: drain, config: { change: "drain" } };
+  app.post("/v1/regions/:id/drain", draining, (request) => {
+    const { params, query, body } = request;
+    const deadlineWallMs = parts.clock.wall() + body.deadline;
+    const record = recordOf("draining", body.reason, callerName(request), deadlineWallMs, parts);
+    const force = query.force || body.force;
+    return change({ region: params.id, record, what: "drain", dryRun: query.dryRun, force }, parts);
+  });
+
+  const close = { ...common, summary: "Nothing goes there; sessions move now.", body: closeBody };
+  app.post("/v1/regions/:id/close", { schema: close, config: { change: "close" } }, (request) => {
+    const { params, query, body } = request;
+    const record = recordOf("closed", body.reason, callerName(request), null, parts);
+    const force = query.force || body.force;
+    return change({ region: params.id, record, what: "close", dryRun: query.dryRun, force }, parts);
+  });
+
+  const undrain = { ...common, summary: "Open again.", body: undrainBody };
+  app.post("/v1/regions/:id/undrain", { schema: undrain, config: { change: "undrain" } }, (request) => {
+    const { params, query, body } = request;
+    const record = recordOf("open", body.reason ?? "", callerName(request), null, parts);
+    return change({ region: params.id, record, what: "undrain", dryRun: query.dryRun, force: true }, parts);
+  });
+}
+
+/** Judges the change in the world as it is, makes it unless it is a dry run, and says what moves. */
+async function change(wanted: AdmissionChange, parts: AdminParts): Promise<unknown> {
+  const { region, record, dryRun } = wanted;
+  const before = find(region, parts);
+  const setting = settingOf(parts);
+  const moves = movesOf(region, record.state, setting);
+  const refusal = wanted.force ? null : objection(region, record.state, moves, setting);
+  if (refusal) throw refusal;
+
+  const saidBefore = shown(parts.admissions.get().get(region)) ?? before.admission;
+  const after = shown(record);
+  if (!dryRun) await store(region, record, parts);
+  audit(parts.events, {
+    who: record.by,
+    what: wanted.what,
+    target: region,
+    before: saidBefore,
+    after,
+    why: record.reason === "" ? null : record.reason,
+    result: dryRun ? "dry-run" : "done",
+  });
+  const { sessions, requestsInFlight, tunnels } = regionOf(before, parts);
+  const affected = { sessions, requestsInFlight, tunnels };
+  return { region, dryRun, before: before.admission, admission: after, affected, moves };
+}
+
+async function store(region: string, record: AdmissionRecord, parts: AdminParts): Promise<void> {
+  try {
+    await parts.admissions.set(region, record);
+  } catch (error) {
+    const cause = error instanceof Error ? error.message : String(error);
+    throw new Refusal(
+      "store_unreachable",
+      `the admission of ${region} is shared through Redis, which did not take it (${cause}). Every edge keeps ` +
+        "what it last knew. Try again once redis in GET /v1/status is up",
+    );
+  }
+}
+
+function find(id: string, parts: AdminParts): RegionStatus {
+  const known = parts.table.status();
+  const found = known.find((status) => status.id === id);
+  if (found) return found;
+  const names = known.map((status) => status.id).join(", ");
+  throw new Refusal("unknown_region", `no region is called ${id}; there are ${names}`);
+}
+
+function regionOf(status: RegionStatus, parts: AdminParts) {
+  const { id } = status;
+  const operator = shown(parts.admissions.get().get(id));
+  return { ...status, operator, tunnels: parts.tunnels(id), sessions: parts.sessions(id) };
+}
+
+function recordOf(
+  state: Admission,
+  reason: string,
+  by: string,
+  deadlineWallMs: number | null,
+  { clock }: AdminParts,
+): AdmissionRecord {
+  return { state, reason, by, sinceWallMs: clock.wall(), deadlineWallMs };
+}
+
+function shown(record: AdmissionRecord | undefined) {
+  if (!record) return null;
+  const { state, reason, by, sinceWallMs, deadlineWallMs } = record;
+  const deadline = deadlineWallMs === null ? null : new Date(deadlineWallMs).toISOString();
+  return { state, reason, by, since: new Date(sinceWallMs).toISOString(), deadline };
+}
+
+function settingOf({ table, config }: AdminParts): Setting {
+  return { view: table.view, rules: rulesOf(config.get()) };
+}

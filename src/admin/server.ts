@@ -1,0 +1,78 @@
+import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from "fastify";
+import { demand, exposure, identify } from "./access.ts";
+import { type AdminApp, buildApp, methodsAt, type Route, refuse } from "./app.ts";
+import { auditRefusal } from "./audit.ts";
+import { addConfigRoutes } from "./config-routes.ts";
+import { addDecisionRoutes } from "./decision-routes.ts";
+import { addEventRoutes } from "./event-routes.ts";
+import { EventFeed } from "./feed.ts";
+import type { AdminParts } from "./parts.ts";
+import { addPinRoutes } from "./pin-routes.ts";
+import { Refusal, refusalOf } from "./problems.ts";
+import { addAdmissionRoutes, addRegionRoutes } from "./region-routes.ts";
+import { addProbeRoutes, addStatusRoutes } from "./watch-routes.ts";
+
+export interface Admin {
+  readonly routes: readonly Route[];
+  /** Resolves with the URL it answers at, on admin.host and admin.port; rejects when the port is taken. */
+  listen(): Promise<string>;
+  /** Ends event streams, lets running calls finish. */
+  close(): Promise<void>;
+}
+
+/**
+ * The admin API of one edge. Where it listens and who may call are those of the configuration at this moment:
+ * a reload never widens access. Throws when it would be open to the network without tokens.
+ */
+export function createAdmin(parts: AdminParts, log: FastifyBaseLogger): Admin {
+  const { admin } = parts.config.get();
+  const exposed = exposure(admin);
+  if (exposed !== null) throw new Error(exposed);
+
+  const { app, routes } = buildApp(log);
+  guard(app, parts, routes);
+  const feed = new EventFeed(parts.events, parts.clock);
+  app.addHook("preClose", async () => feed.close());
+  addProbeRoutes(app, parts);
+  addStatusRoutes(app, parts, routes);
+  addRegionRoutes(app, parts);
+  addAdmissionRoutes(app, parts);
+  addDecisionRoutes(app, parts);
+  addPinRoutes(app, parts);
+  addConfigRoutes(app, parts);
+  addEventRoutes(app, feed);
+  return {
+    routes,
+    listen: () => app.listen({ host: admin.host, port: admin.port }),
+    close: () => app.close(),
+  };
+}
+
+/** What holds for every call: who may make it, how refusals look, and that they are remembered. */
+function guard(app: AdminApp, parts: AdminParts, routes: readonly Route[]): void {
+  const { admin } = parts.config.get();
+  app.decorateRequest("caller", null);
+  app.addHook("onRequest", async (request, reply) => {
+    reply.headers({ "cache-control": "no-store", "x-content-type-options": "nosniff" });
+    reply.header("x-request-id", request.id);
+    const access = request.is404 ? "viewer" : (request.routeOptions.config.access ?? "operator");
+    if (access === "anyone") return;
+    request.caller = identify(request.headers, admin);
+    demand(access, request.caller);
+  });
+  app.setNotFoundHandler((request, reply) => refuse(misdirected(request, reply, routes), request, reply));
+  app.setErrorHandler((error, request, reply) => {
+    auditRefusal(parts.events, request);
+    const refusal = refusalOf(error);
+    if (refusal.word === "internal") request.log.error({ err: error }, "admin call failed");
+    return refuse(refusal, request, reply);
+  });
+}
+
+function misdirected(request: FastifyRequest, reply: FastifyReply, routes: readonly Route[]): Refusal {
+  const [path = ""] = request.url.split("?");
+  const methods = methodsAt(path, routes);
+  if (methods.length === 0) return new Refusal("unknown_path", "GET /openapi.json lists what there is");
+  reply.header("allow", methods.join(", "));
+  return new Refusal("wrong_method", `${request.method} is not among ${methods.join(", ")}`);
+}

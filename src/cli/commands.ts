@@ -1,0 +1,177 @@
+import { type Command, InvalidArgumentError, Option } from "commander";
+import type {
+  AdmissionAnswer,
+  DecisionAnswer,
+  ExplanationAnswer,
+  RegionAnswer,
+  StatusAnswer,
+} from "../admin/messages.ts";
+import { type AdminAddress, CallFailed, call } from "./client.ts";
+import { admissionText, decisionText, explanationText, paint, statusText } from "./render.ts";
+
+export interface Output {
+  write(text: string): unknown;
+  readonly isTTY?: boolean;
+}
+
+export interface ClientIo {
+  readonly out: Output;
+  readonly err: Output;
+  /** 1 when a call failed; not called when all went well. */
+  setExitStatus(status: number): void;
+}
+
+interface ClientOptions extends AdminAddress {
+  readonly json?: boolean;
+}
+
+interface ChangeOptions extends ClientOptions {
+  readonly reason?: string;
+  readonly deadline?: string;
+  readonly dryRun?: boolean;
+  readonly force?: boolean;
+}
+
+interface ExplainOptions extends ClientOptions {
+  readonly request?: string;
+  readonly header: Readonly<Record<string, string>>;
+}
+
+/** Adds the commands that speak to a running edge's admin API. Bad usage is commander's to report. */
+export function addClientCommands(program: Command, io: ClientIo): void {
+  addStatus(program, io);
+  addDrain(program, io);
+  addClose(program, io);
+  addUndrain(program, io);
+  addExplain(program, io);
+}
+
+function addStatus(program: Command, io: ClientIo): void {
+  clientCommand(program, "status", "show an edge and every region as it sees them")
+    .addHelpText("after", "\nExample:\n  meridian status --admin http://10.0.0.5:9090")
+    .action((options: ClientOptions) =>
+      run(io, options, async () => {
+        const status = (await call(options, "GET", "/v1/status")) as StatusAnswer;
+        const { regions } = (await call(options, "GET", "/v1/regions")) as { regions: RegionAnswer[] };
+        return { data: { ...status, regions }, text: statusText(status, regions) };
+      }),
+    );
+}
+
+function addDrain(program: Command, io: ClientIo): void {
+  changeCommand(
+    program,
+    "drain <region>",
+    "let no new session go to a region; those there stay until the deadline",
+  )
+    .requiredOption("--reason <text>", "why, for the audit log")
+    .option("--deadline <duration>", "how long sessions may stay, such as 30s, 10m or 1h (default: 10m)")
+    .option("--force", "although reads or writes would be left without a region")
+    .addHelpText(
+      "after",
+      '\nExample:\n  meridian drain eu-west --reason "kernel update" --deadline 15m --dry-run',
+    )
+    .action((region: string, options: ChangeOptions) => changeAdmission(io, "drain", region, options));
+}
+
+function addClose(program: Command, io: ClientIo): void {
+  changeCommand(program, "close <region>", "let nothing go to a region; its sessions move now")
+    .requiredOption("--reason <text>", "why, for the audit log")
+    .option("--force", "although reads or writes would be left without a region")
+    .addHelpText("after", '\nExample:\n  meridian close eu-west --reason "wrong data served"')
+    .action((region: string, options: ChangeOptions) => changeAdmission(io, "close", region, options));
+}
+
+function addUndrain(program: Command, io: ClientIo): void {
+  changeCommand(program, "undrain <region>", "open a drained or closed region again")
+    .option("--reason <text>", "why, for the audit log")
+    .addHelpText("after", "\nExample:\n  meridian undrain eu-west")
+    .action((region: string, options: ChangeOptions) => changeAdmission(io, "undrain", region, options));
+}
+
+function addExplain(program: Command, io: ClientIo): void {
+  const command = clientCommand(program, "explain [method] [path]", "say where a request would go, and why");
+  command
+    .option("-H, --header <name: value>", "a request header; may be repeated", addHeader, {})
+    .option("--request <id>", "explain the request that had this x-request-id instead")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  meridian explain GET /orders -H 'cookie: session=abc'\n  meridian explain --request 0197f0a2",
+    )
+    .action((method: string | undefined, path: string | undefined, options: ExplainOptions) => {
+      const { request: id } = options;
+      if (id !== undefined && method === undefined) return run(io, options, () => explainPast(id, options));
+      if (id === undefined && method !== undefined && path !== undefined) {
+        return run(io, options, () => explainNext(method, path, options));
+      }
+      return command.error("error: give METHOD and PATH, or --request ID");
+    });
+}
+
+async function explainPast(id: string, options: ExplainOptions): Promise<Result> {
+  const answer = (await call(options, "GET", `/v1/decisions/${encodeURIComponent(id)}`)) as DecisionAnswer;
+  return { data: answer, text: decisionText(answer) };
+}
+
+async function explainNext(method: string, path: string, options: ExplainOptions): Promise<Result> {
+  const body = { method, path, headers: options.header };
+  const answer = (await call(options, "POST", "/v1/explain", body)) as ExplanationAnswer;
+  return { data: answer, text: explanationText(answer) };
+}
+
+function changeAdmission(io: ClientIo, what: string, region: string, options: ChangeOptions): Promise<void> {
+  const { reason, deadline, dryRun = false, force = false } = options;
+  const query = new URLSearchParams({ dryRun: String(dryRun), force: String(force) });
+  const path = `/v1/regions/${encodeURIComponent(region)}/${what}?${query}`;
+  return run(io, options, async () => {
+    const answer = (await call(options, "POST", path, { reason, deadline })) as AdmissionAnswer;
+    return { data: answer, text: admissionText(answer) };
+  });
+}
+
+/** What a command found: as data for --json, as text for people. */
+interface Result {
+  readonly data: unknown;
+  readonly text: string;
+}
+
+async function run(io: ClientIo, options: ClientOptions, work: () => Promise<Result>): Promise<void> {
+  try {
+    const { data, text } = await work();
+    if (options.json) io.out.write(`${JSON.stringify(data, null, 2)}\n`);
+    else io.out.write(io.out.isTTY && !process.env.NO_COLOR ? paint(text) : text);
+  } catch (error) {
+    if (!(error instanceof CallFailed)) throw error;
+    io.err.write(`error: ${error.message}\n`);
+    io.setExitStatus(1);
+  }
+}
+
+function changeCommand(program: Command, usage: string, description: string): Command {
+  return clientCommand(program, usage, description).option("--dry-run", "only say what would move");
+}
+
+function clientCommand(program: Command, usage: string, description: string): Command {
+  return program
+    .command(usage)
+    .description(description)
+    .addOption(
+      new Option("--admin <url>", "the edge's admin API")
+        .env("MERIDIAN_ADMIN")
+        .default("http://127.0.0.1:9090")
+        .argParser(httpUrl),
+    )
+    .addOption(new Option("--token <token>", "a token of its admin.tokens").env("MERIDIAN_TOKEN"))
+    .option("--json", "print JSON");
+}
+
+function httpUrl(text: string): string {
+  if (URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)) return text;
+  throw new InvalidArgumentError("Expected a URL such as http://127.0.0.1:9090.");
+}
+
+function addHeader(text: string, headers: Readonly<Record<string, string>>): Record<string, string> {
+  const [, name, value] = /^([^:\s]+):\s*(.*)$/.exec(text) ?? [];
+  if (name === undefined || value === undefined) throw new InvalidArgumentError("Expected 'name: value'.");
+  return { ...headers, [name]: value };
+}

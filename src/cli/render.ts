@@ -1,0 +1,139 @@
+import { styleText } from "node:util";
+import type {
+  AdmissionAnswer,
+  DecisionAnswer,
+  ExplanationAnswer,
+  RegionAnswer,
+  StatusAnswer,
+} from "../admin/messages.ts";
+import { table } from "./table.ts";
+
+/** What stands for "not known" or "none". */
+const NONE = "-";
+
+type Colour = "green" | "yellow" | "red";
+
+const COLOURS: Readonly<Record<string, Colour>> = {
+  up: "green",
+  degraded: "yellow",
+  draining: "yellow",
+  down: "red",
+  closed: "red",
+  serves: "green",
+};
+
+/** Words that say how a region is, coloured where they stand alone. */
+export function paint(text: string): string {
+  return text.replace(/(?<= |^)(up|degraded|draining|down|closed|serves)(?= {2,}|$)/gm, (word) =>
+    styleText(COLOURS[word] ?? "reset", word, { validateStream: false }),
+  );
+}
+
+export function statusText(status: StatusAnswer, regions: readonly RegionAnswer[]): string {
+  const head = [
+    status.edge,
+    status.version,
+    `running ${duration(status.uptimeSeconds * 1000)}`,
+    `configuration ${status.configVersion}`,
+    status.writeRegion === null ? "several writers" : `write region ${status.writeRegion}`,
+    `consistency ${status.consistency}`,
+    `redis ${status.redis}`,
+  ].join(" · ");
+  return `${head}\n\n${regionTable(regions)}`;
+}
+
+export function admissionText(answer: AdmissionAnswer): string {
+  const { region, dryRun, admission, affected, moves } = answer;
+  const until = admission.deadline === null ? "" : ` until ${admission.deadline}`;
+  const head = dryRun
+    ? `${region} is ${answer.before} and would be ${admission.state}${until}; nothing was changed`
+    : `${region} was ${answer.before} and is ${admission.state}${until}`;
+  const there = `there now: ${affected.sessions ?? "unknown"} sessions, ${affected.requestsInFlight} requests in flight, ${affected.tunnels} tunnels`;
+  const rows = moves.map(({ traffic, jurisdictions, before, after }) => [
+    jurisdictions === null ? traffic : `${traffic} held in ${jurisdictions.join(", ")}`,
+    destination(before),
+    destination(after),
+  ]);
+  const columns = [{ title: "NEW TRAFFIC" }, { title: "WENT TO" }, { title: "GOES TO" }];
+  return `${head}\n${there}\n\n${table(columns, rows)}`;
+}
+
+export function decisionText({ request, explanation }: DecisionAnswer): string {
+  const head = `${request.method} ${request.path} was answered ${request.status}`;
+  if (explanation === null) return `${head}; it was refused before it was routed\n`;
+  return `${head}\n${explanationText(explanation)}`;
+}
+
+export function explanationText({ decision, facts, pin, regions }: ExplanationAnswer): string {
+  const served =
+    decision.kind === "routed"
+      ? `${decision.region}, because of ${decision.reason}`
+      : `refused, because of ${decision.fault}`;
+  const known = [
+    `a ${facts.intent}`,
+    facts.identified ? "of a known user" : "of nobody known",
+    `pin ${pin}`,
+    ...(facts.affinity === null ? [] : [`session at ${facts.affinity}`]),
+    ...(facts.jurisdictions === null ? [] : [`held in ${facts.jurisdictions.join(", ")}`]),
+  ].join(", ");
+  const rows = regions.map((region) => [
+    region.id,
+    region.role,
+    region.health,
+    region.admission,
+    milliseconds(region.latencyMs),
+    milliseconds(region.lagMs),
+    region.obstacle ?? region.verdict,
+  ]);
+  return `${served}\n${known}\n\n${table([...REGION_COLUMNS, { title: "VERDICT" }], rows)}`;
+}
+
+const REGION_COLUMNS = [
+  { title: "REGION" },
+  { title: "ROLE" },
+  { title: "HEALTH" },
+  { title: "ADMISSION" },
+  { title: "LATENCY", right: true },
+  { title: "LAG", right: true },
+] as const;
+
+function regionTable(regions: readonly RegionAnswer[]): string {
+  const counts = ["IN FLIGHT", "TUNNELS", "SESSIONS"].map((title) => ({ title, right: true }));
+  const rows = regions.map((region) => [
+    region.id,
+    region.role,
+    region.health,
+    region.admission,
+    milliseconds(region.latencyMs),
+    milliseconds(region.lagMs),
+    String(region.requestsInFlight),
+    String(region.tunnels),
+    String(region.sessions ?? NONE),
+    note(region),
+  ]);
+  return table([...REGION_COLUMNS, ...counts, { title: "WHY" }], rows);
+}
+
+function note({ operator }: RegionAnswer): string {
+  if (operator === null || operator.state === "open") return "";
+  const until = operator.deadline === null ? "" : `, until ${operator.deadline}`;
+  return `${operator.reason} (${operator.by}${until})`;
+}
+
+function destination({ regions, fault }: AdmissionAnswer["moves"][number]["before"]): string {
+  if (fault !== null) return `refused (${fault})`;
+  const [only] = regions;
+  if (only && regions.length === 1) return only.region;
+  return regions.map(({ region, share }) => `${region} ${Math.round(share * 100)} %`).join(", ");
+}
+
+function milliseconds(ms: number | null): string {
+  return ms === null ? NONE : ms < 10 ? `${ms.toFixed(1)} ms` : `${Math.round(ms)} ms`;
+}
+
+function duration(ms: number): string {
+  const minutes = Math.floor(ms / 60_000);
+  if (minutes < 1) return `${Math.floor(ms / 1000)} s`;
+  if (minutes < 60) return `${minutes} min`;
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}

@@ -1,0 +1,97 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { after, before, describe, it } from "node:test";
+import { type AdminEdge, adminEdge } from "./admin-edge.ts";
+
+const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
+const TOKENS = [
+  { name: "screen", role: "viewer", sha256: sha256("look") },
+  { name: "ops", role: "operator", sha256: sha256("act") },
+];
+const as = (token: string) => ({ authorization: `Bearer ${token}` });
+const REASON = { reason: "upgrade" };
+
+describe("an admin API with tokens", () => {
+  let edge: AdminEdge;
+  before(async () => {
+    edge = await adminEdge({ admin: { port: 0, tokens: TOKENS } });
+  });
+  after(() => edge.close());
+
+  it("answers orchestrators and Prometheus without one", async () => {
+    for (const path of ["/livez", "/readyz", "/metrics"]) {
+      assert.equal((await edge.call("GET", path)).status, 200, path);
+    }
+  });
+
+  it("answers nobody else without one", async () => {
+    const others = edge.admin.routes.filter(({ access }) => access !== "anyone");
+    assert.equal(others.length, edge.admin.routes.length - 3);
+    for (const { method, url } of others) {
+      const { status, headers, json } = await edge.call(method, url.replace(/:\w+/, "eu-west"));
+      assert.deepEqual([status, json.fault], [401, "unauthenticated"], `${method} ${url}`);
+      assert.match(String(headers["www-authenticate"]), /^Bearer/);
+    }
+  });
+
+  it("does not tell what there is to those without one", async () => {
+    assert.equal((await edge.call("GET", "/v1/nothing")).status, 401);
+    assert.equal((await edge.call("GET", "/v1/regions/eu-west/drain")).status, 401);
+  });
+
+  it("does not take a wrong one", async () => {
+    const { status } = await edge.call("GET", "/v1/status", { headers: as("guess") });
+    assert.equal(status, 401);
+  });
+
+  it("shows a viewer everything, and lets it ask", async () => {
+    const headers = as("look");
+    for (const path of ["/v1/status", "/v1/regions", "/v1/config", "/openapi.json"]) {
+      assert.equal((await edge.call("GET", path, { headers })).status, 200, path);
+    }
+    const body = { method: "GET", path: "/" };
+    assert.equal((await edge.call("POST", "/v1/explain", { headers, body })).status, 200);
+  });
+
+  it("lets a viewer change nothing, not even on a dry run, and keeps the attempt in the audit log", async () => {
+    const changes = edge.admin.routes.filter(({ access }) => access === "operator");
+    assert.equal(changes.length, 5);
+    for (const { method, url } of changes) {
+      const path = `${url.replace(":id", "eu-west")}?dryRun=true`;
+      const { status, json } = await edge.call(method, path, { headers: as("look"), body: {} });
+      assert.deepEqual([status, json.fault], [403, "forbidden"], url);
+    }
+    assert.deepEqual(
+      edge.audits.map(({ who, what, result }) => `${who} ${what} ${result}`),
+      ["drain", "close", "undrain", "release-pin", "reload"].map((what) => `screen ${what} refused`),
+    );
+  });
+
+  it("lets an operator change things in its own name", async () => {
+    const { status, json } = await edge.call("POST", "/v1/regions/eu-west/drain", {
+      headers: as("act"),
+      body: REASON,
+    });
+    assert.equal(status, 200);
+    assert.equal(json.admission.by, "ops");
+    assert.equal(edge.audits.at(-1)?.who, "ops");
+  });
+
+  it("may be reached under any name, because a page cannot know the token", async () => {
+    const headers = { ...as("look"), host: "edge.example:9090" };
+    assert.equal((await edge.call("GET", "/v1/status", { headers })).status, 200);
+  });
+});
+
+describe("an admin API without tokens", () => {
+  it("does not start on an address that others can reach", async () => {
+    await assert.rejects(adminEdge({ admin: { host: "0.0.0.0", port: 0 } }), /not loopback/);
+  });
+
+  it("calls whoever is on this machine local", async () => {
+    const edge = await adminEdge();
+    await edge.call("POST", "/v1/regions/eu-west/drain", { body: REASON });
+    await edge.close();
+    assert.equal(edge.audits[0]?.who, "local");
+  });
+});
