@@ -136,7 +136,7 @@ export class RegionTable {
   /** Notices what only time changes: deadlines, slow start, dwells. Called every {@link BEAT_MS}. */
   beat(): void {
     const nowMs = this.#clock.now();
-    if (this.#hasStalled(nowMs)) this.#stalledMs = nowMs;
+    if (this.#isBeatLate(nowMs)) this.#stalledMs = nowMs;
     this.#beatMs = nowMs;
     this.#look("time");
   }
@@ -177,10 +177,13 @@ export class RegionTable {
     pool.close().then(forget, forget);
   }
 
-  /** Timers of failed requests may run before ours after a sleep, so the present gap counts too. */
+  /** Timers of failed requests may run before the beat after a sleep, so a beat that is late now counts too. */
   #hasStalled(nowMs: number): boolean {
-    const sleptNow = this.#beatMs !== null && nowMs - this.#beatMs > STALL_MS;
-    return sleptNow || nowMs - this.#stalledMs < STALL_MS;
+    return this.#isBeatLate(nowMs) || nowMs - this.#stalledMs < STALL_MS;
+  }
+
+  #isBeatLate(nowMs: number): boolean {
+    return this.#beatMs !== null && nowMs - this.#beatMs > STALL_MS;
   }
 
   /** Looks at every region anew and publishes a view if a decision could tell it from the present one. */
