@@ -1,0 +1,150 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { type DecisionInputs, decide, takesWrites, verdicts } from "../../src/routing/decide.ts";
+import type { Region } from "../../src/routing/region.ts";
+import { inputsOf } from "../unit/routing-world.ts";
+
+const JURISDICTIONS = ["eu", "us", "ap"];
+
+const region = (id: string): fc.Arbitrary<Region> =>
+  fc.record({
+    id: fc.constant(id),
+    role: fc.constantFrom("writer", "replica", "standby"),
+    jurisdiction: fc.constantFrom(null, ...JURISDICTIONS),
+    weight: fc.integer({ min: 0, max: 200 }),
+    health: fc.constantFrom("unknown", "up", "degraded", "down"),
+    admission: fc.constantFrom("open", "draining", "closed"),
+    latencyMs: fc.option(fc.integer({ min: 0, max: 400 })),
+    lagMs: fc.option(fc.integer({ min: 0, max: 10_000 })),
+    warmth: fc.constantFrom(0.1, 0.5, 1),
+  });
+
+const IDS = ["a", "b", "c", "d"];
+
+/** Any world, any reader, any rules. */
+const inputs: fc.Arbitrary<DecisionInputs> = fc
+  .record({
+    regions: fc.tuple(...IDS.map(region)),
+    count: fc.integer({ min: 1, max: IDS.length }),
+    facts: fc.record({
+      intent: fc.constantFrom("read", "write", "static"),
+      jurisdictions: fc.option(fc.subarray(JURISDICTIONS, { minLength: 1 })),
+      affinity: fc.constantFrom(null, "a", "b", "gone"),
+      identified: fc.boolean(),
+      chance: fc.double({ min: 0, max: 0.999, noNaN: true }),
+    }),
+    pin: fc.constantFrom("free", "pinned", "unknown", "waived"),
+    tried: fc.subarray(IDS),
+    rules: fc.record({
+      policy: fc.constantFrom("latency", "priority", "weighted"),
+      topology: fc.constantFrom("single-writer", "multi-writer"),
+      whenAllDown: fc.constantFrom("try", "refuse"),
+      whenWriterDown: fc.constantFrom("refuse", "stale"),
+      maxLagMs: fc.constant(5_000),
+    }),
+  })
+  .map(({ regions, count, ...given }) => inputsOf({ ...given, regions: regions.slice(0, count) }));
+
+function always(sentence: string, holds: (inputs: DecisionInputs) => void): void {
+  test(sentence, () => fc.assert(fc.property(inputs, holds), { numRuns: 3_000 }));
+}
+
+function chosen(given: DecisionInputs): Region | undefined {
+  const decision = decide(given);
+  return decision.kind === "routed" ? given.view.byId.get(decision.region) : undefined;
+}
+
+always("the same inputs give the same decision", (given) => {
+  assert.deepEqual(decide(given), decide(given));
+});
+
+always("a decision names a region of the view", (given) => {
+  if (decide(given).kind === "routed") assert.ok(chosen(given));
+});
+
+always("no decision ever breaks residency", (given) => {
+  const region = chosen(given);
+  const { jurisdictions } = given.facts;
+  if (region && jurisdictions)
+    assert.ok(region.jurisdiction !== null && jurisdictions.includes(region.jurisdiction));
+});
+
+always("nothing goes to a closed region, nor to one that was tried", (given) => {
+  const region = chosen(given);
+  if (region) assert.ok(region.admission !== "closed" && !given.tried.includes(region.id));
+});
+
+always("a write goes to a region that takes writes, or is refused", (given) => {
+  const region = chosen(given);
+  if (region && given.facts.intent === "write") assert.ok(takesWrites(region, given.view, given.rules));
+});
+
+always("a possibly pinned reader goes to the writer, is refused, or the answer says so", (given) => {
+  if (given.facts.intent !== "read" || given.pin === "free") return;
+  const decision = decide(given);
+  if (decision.kind === "refused" || decision.consistency !== null) return;
+  const region = chosen(given);
+  assert.ok(region && takesWrites(region, given.view, given.rules));
+});
+
+always("a region that is down serves only as a last resort or as the writer when all are down", (given) => {
+  const decision = decide(given);
+  const region = chosen(given);
+  if (decision.kind === "refused" || !region || region.health === "up" || region.health === "degraded")
+    return;
+  assert.equal(given.rules.whenAllDown, "try");
+  const last = decision.reason === "last-resort";
+  assert.ok(last || given.view.regions.every(({ health }) => health === "down" || health === "unknown"));
+});
+
+always("a reader is never refused while an open region of its jurisdiction is up and fresh", (given) => {
+  const { view, rules, facts, tried, pin } = given;
+  if (facts.intent === "write" || (facts.intent === "read" && (pin === "pinned" || pin === "unknown")))
+    return;
+  const fit = view.regions.some(
+    (region) =>
+      region.admission === "open" &&
+      region.health === "up" &&
+      !tried.includes(region.id) &&
+      (facts.jurisdictions === null || facts.jurisdictions.includes(region.jurisdiction ?? "")) &&
+      (takesWrites(region, view, rules) || (region.lagMs ?? 9_999) <= rules.maxLagMs),
+  );
+  if (fit) assert.equal(decide(given).kind, "routed");
+});
+
+always("adding a farther region changes no decision of the latency policy", (given) => {
+  const { facts, rules, view } = given;
+  if (rules.policy !== "latency" || facts.intent !== "static") return;
+  const decision = decide(given);
+  if (decision.kind === "refused" || view.byId.get(decision.region)?.health !== "up") return;
+  if (view.regions.some((one) => one.role === "standby" || one.latencyMs === null)) return;
+  const far: Region = {
+    id: "far",
+    role: "replica",
+    jurisdiction: null,
+    weight: 1,
+    health: "up",
+    admission: "open",
+    latencyMs: 9_999,
+    lagMs: 0,
+    warmth: 1,
+  };
+  if (view.byId.get(decision.region)?.warmth !== 1) return;
+  if (decision.reason === "failover" && view.byId.get(decision.region)?.admission === "draining") return;
+  const wider = {
+    regions: [...view.regions, far],
+    nearest: [...view.nearest, far],
+    byId: new Map([...view.byId, ["far", far]]),
+  };
+  assert.deepEqual(decide({ ...given, view: { ...view, ...wider } }), decision);
+});
+
+always("exactly the chosen region is without an obstacle", (given) => {
+  const decision = decide(given);
+  const free = verdicts(decision, given).filter(({ obstacle }) => obstacle === null);
+  assert.deepEqual(
+    free.map(({ region }) => region),
+    decision.kind === "routed" ? [decision.region] : [],
+  );
+});

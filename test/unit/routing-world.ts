@@ -1,0 +1,69 @@
+import type { DecisionInputs, Facts, PinReading, Rules } from "../../src/routing/decide.ts";
+import type { Region, View } from "../../src/routing/region.ts";
+
+export type Changes = Readonly<Record<string, Partial<Region>>>;
+
+const BASE: Omit<Region, "id" | "role" | "latencyMs" | "jurisdiction"> = {
+  weight: 100,
+  health: "up",
+  admission: "open",
+  lagMs: 0,
+  warmth: 1,
+};
+
+/** us writes and is 80 ms away, eu is near (15 ms), ap is far (140 ms). */
+const REGIONS: readonly Region[] = [
+  { ...BASE, id: "us", role: "writer", latencyMs: 80, jurisdiction: "us" },
+  { ...BASE, id: "eu", role: "replica", latencyMs: 15, jurisdiction: "eu" },
+  { ...BASE, id: "ap", role: "replica", latencyMs: 140, jurisdiction: "ap" },
+];
+
+/** The three regions with changes, and further regions that are given whole. */
+export function viewOf(changes: Changes = {}, regions: readonly Region[] = REGIONS): View {
+  const changed = regions.map((region) => ({ ...region, ...changes[region.id] }));
+  const far = (region: Region) => region.latencyMs ?? Number.POSITIVE_INFINITY;
+  return {
+    regions: changed,
+    byId: new Map(changed.map((region) => [region.id, region])),
+    nearest: [...changed].sort((one, other) => far(one) - far(other)),
+    writeRegion: changed.find(({ role }) => role === "writer")?.id ?? null,
+    epoch: 1,
+  };
+}
+
+export const RULES: Rules = {
+  policy: "latency",
+  topology: "single-writer",
+  whenAllDown: "try",
+  whenWriterDown: "refuse",
+  maxLagMs: 5_000,
+  residency: [],
+  paths: [],
+};
+
+export const READER: Facts = {
+  intent: "read",
+  jurisdictions: null,
+  affinity: null,
+  identified: true,
+  chance: 0,
+};
+
+export interface Case {
+  readonly facts?: Partial<Facts>;
+  readonly pin?: PinReading;
+  readonly changes?: Changes;
+  readonly rules?: Partial<Rules>;
+  readonly tried?: readonly string[];
+  readonly regions?: readonly Region[];
+}
+
+export function inputsOf({ facts, pin = "free", changes, rules, tried = [], regions }: Case): DecisionInputs {
+  return {
+    facts: { ...READER, ...facts },
+    pin,
+    view: viewOf(changes, regions),
+    rules: { ...RULES, ...rules },
+    tried,
+  };
+}
