@@ -64,7 +64,7 @@ function allowed({ file, target, own }: Import): boolean {
   const from = roomOf(file);
   const to = roomOf(target);
   if (!own) return from === "routing" ? false : (LIBRARIES[target]?.test(file) ?? target.startsWith("node:"));
-  if (target === "edge.ts") return file === "main.ts" || from === "demo";
+  if (target === "edge.ts") return file === "main.ts" || file === "serve.ts" || from === "demo";
   if (from === to || FREE.includes(target)) return from !== "routing" || to === "routing";
   return ROOMS[from]?.includes(to) ?? true;
 }
