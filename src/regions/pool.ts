@@ -1,5 +1,6 @@
 import { Pool } from "undici";
 import type { Config } from "../config/schema.ts";
+import { lookup } from "./lookup.ts";
 
 /** The part of the configuration that a pool of connections is built from. */
 export type PoolSettings = Pick<
@@ -22,7 +23,7 @@ export function createPool(origin: string, settings: PoolSettings): Pool {
     connections: settings.connectionsPerEndpoint,
     pipelining: 1,
     allowH2: false,
-    connectTimeout: settings.connectTimeout,
+    connect: { lookup, timeout: settings.connectTimeout },
     headersTimeout: settings.responseTimeout,
     bodyTimeout: settings.idleTimeout,
     maxHeaderSize: settings.maxHeaderBytes,

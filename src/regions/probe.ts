@@ -3,6 +3,7 @@ import type { Clock } from "../clock.ts";
 import type { EdgeEvents } from "../events.ts";
 import { type Reported, readAnswer, SILENT } from "./answer.ts";
 import { AwakeDeadline } from "./deadline.ts";
+import { lookup } from "./lookup.ts";
 
 /**
  * `pass`, `degraded` and `drain` are answers; `status` is one of an unwanted status, `timeout` none in
@@ -69,7 +70,7 @@ export class Probe {
     this.#client ??= new Client(this.#origin, {
       allowH2: false,
       pipelining: 1,
-      connect: { timeout: settings.timeoutMs * 2 },
+      connect: { lookup, timeout: settings.timeoutMs * 2 },
       headersTimeout: 0,
       bodyTimeout: 0,
     });
