@@ -41,7 +41,7 @@ interface Zod extends FastifyTypeProvider {
 
 export type AdminApp = FastifyInstance<Server, IncomingMessage, ServerResponse, FastifyBaseLogger, Zod>;
 
-/** A registered call; the same object that Fastify routes by feeds the OpenAPI document. */
+/** A registered call, HEAD included; what Fastify routes by also feeds the OpenAPI document. */
 export interface Route {
   readonly method: string;
   /** `/v1/regions/:id` */
@@ -79,7 +79,7 @@ export function buildApp(log: FastifyBaseLogger): {
   return { app, routes: recordRoutes(app) };
 }
 
-/** A path with its parameters filled in is matched segment by segment. */
+/** The methods that a path, with its parameters filled in, can be called with. */
 export function methodsAt(path: string, routes: readonly Route[]): readonly string[] {
   const segments = path.split("/");
   const fits = ({ url }: Route) => {
@@ -89,7 +89,7 @@ export function methodsAt(path: string, routes: readonly Route[]): readonly stri
       pattern.every((part, index) => part.startsWith(":") || part === segments[index])
     );
   };
-  return routes.filter(fits).flatMap(({ method }) => (method === "GET" ? ["GET", "HEAD"] : [method]));
+  return routes.filter(fits).map(({ method }) => method);
 }
 
 /** Answers with problem+json. */
@@ -106,8 +106,8 @@ export function refuse(refusal: Refusal, request: FastifyRequest, reply: Fastify
 function recordRoutes(app: AdminApp): readonly Route[] {
   const routes: Route[] = [];
   app.addHook("onRoute", ({ method, url, schema, config }: RouteOptions) => {
-    if (typeof method !== "string" || method === "HEAD") return;
-    routes.push({ method, url, schema: schema ?? {}, access: config?.access ?? "operator" });
+    if (typeof method === "string")
+      routes.push({ method, url, schema: schema ?? {}, access: config?.access ?? "operator" });
   });
   return routes;
 }

@@ -1,4 +1,4 @@
-import { redactedConfig } from "../config/load.ts";
+import { type ConfigProblem, redactedConfig } from "../config/load.ts";
 import type { AdminApp } from "./app.ts";
 import { audit, callerName } from "./audit.ts";
 import { configAnswer, dryRunQuery, noBody, reloadAnswer } from "./messages.ts";
@@ -26,7 +26,7 @@ export function addConfigRoutes(app: AdminApp, parts: AdminParts): void {
     const answer = await parts.reload({ dryRun });
     if (answer.result === "rejected") {
       const { problems } = answer;
-      throw new Refusal("config_rejected", `${problems.length} problems, see problems`, { problems });
+      throw new Refusal("config_rejected", problems.map(problemText).join("; "), { problems });
     }
     const configVersion = parts.config.version;
     audit(parts.events, {
@@ -40,4 +40,8 @@ export function addConfigRoutes(app: AdminApp, parts: AdminParts): void {
     });
     return { dryRun, configVersion, ...answer };
   });
+}
+
+function problemText({ line, message }: ConfigProblem): string {
+  return `line ${line}: ${message}`;
 }

@@ -84,7 +84,7 @@ function writeRegionObjection(regionId: string): Refusal {
   return new Refusal(
     "write_region",
     `${regionId} takes the writes, and no other region may take them over by itself. Make another region the ` +
-      "writer in the configuration and reload it first, or repeat with force=true to do without writes",
+      "writer in the configuration and reload it first, or repeat with force to do without writes",
   );
 }
 
@@ -94,7 +94,7 @@ function lastRegionObjection(regionId: string, move: Move, moves: readonly Move[
   return new Refusal(
     "last_region",
     `${regionId} is the last region for ${readers} that is open and up. Undrain or repair another region ` +
-      "first, or repeat with force=true to do without",
+      "first, or repeat with force to do without",
     { moves },
   );
 }

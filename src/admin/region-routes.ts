@@ -53,8 +53,7 @@ export function addAdmissionRoutes(app: AdminApp, parts: AdminParts): void {
   const draining = { schema: drain, config: { change: "drain" } };
   app.post("/v1/regions/:id/drain", draining, (request) => {
     const { params, query, body } = request;
-    const deadlineWallMs = parts.clock.wall() + body.deadline;
-    const record = recordOf("draining", body.reason, callerName(request), deadlineWallMs, parts);
+    const record = recordOf("draining", body.reason, callerName(request), body.deadline, parts);
     const force = query.force || body.force;
     return change({ region: params.id, record, what: "drain", dryRun: query.dryRun, force }, parts);
   });
@@ -70,7 +69,7 @@ export function addAdmissionRoutes(app: AdminApp, parts: AdminParts): void {
   const undrain = { ...common, summary: "Open again.", body: undrainBody };
   app.post("/v1/regions/:id/undrain", { schema: undrain, config: { change: "undrain" } }, (request) => {
     const { params, query, body } = request;
-    const record = recordOf("open", body.reason ?? "", callerName(request), null, parts);
+    const record = recordOf("open", body.reason ?? "open again", callerName(request), null, parts);
     return change({ region: params.id, record, what: "undrain", dryRun: query.dryRun, force: true }, parts);
   });
 }
@@ -84,7 +83,7 @@ async function change(wanted: AdmissionChange, parts: AdminParts): Promise<unkno
   const refusal = wanted.force ? null : objection(region, record.state, moves, setting);
   if (refusal) throw refusal;
 
-  const saidBefore = shown(parts.admissions.get().get(region)) ?? before.admission;
+  const saidBefore = shown(parts.admissions.get().get(region)) ?? { state: before.admission };
   const after = shown(record);
   if (!dryRun) await store(region, record, parts);
   audit(parts.events, {
@@ -93,7 +92,7 @@ async function change(wanted: AdmissionChange, parts: AdminParts): Promise<unkno
     target: region,
     before: saidBefore,
     after,
-    why: record.reason === "" ? null : record.reason,
+    why: record.reason,
     result: dryRun ? "dry-run" : "done",
   });
   const { sessions, requestsInFlight, tunnels } = regionOf(before, parts);
@@ -132,10 +131,11 @@ function recordOf(
   state: Admission,
   reason: string,
   by: string,
-  deadlineWallMs: number | null,
+  lastsMs: number | null,
   { clock }: AdminParts,
 ): AdmissionRecord {
-  return { state, reason, by, sinceWallMs: clock.wall(), deadlineWallMs };
+  const sinceWallMs = clock.wall();
+  return { state, reason, by, sinceWallMs, deadlineWallMs: lastsMs === null ? null : sinceWallMs + lastsMs };
 }
 
 function shown(record: AdmissionRecord | undefined) {

@@ -62,10 +62,9 @@ async function exchange(
 
 /** The remedy is in the problem's detail; only a missing token is better told in this tool's own words. */
 function explainProblem(status: number, answer: unknown): string {
-  const { detail, problems } = (answer ?? {}) as { detail?: unknown; problems?: unknown };
+  const { detail } = (answer ?? {}) as { detail?: unknown };
   if (status === 401) return "the edge wants a valid token: give --token or set MERIDIAN_TOKEN";
-  const said = typeof detail === "string" ? detail : `the edge answered ${status}`;
-  return Array.isArray(problems) && status === 422 ? `${said}: ${JSON.stringify(problems)}` : said;
+  return typeof detail === "string" ? detail : `the edge answered ${status}`;
 }
 
 function parse(text: string): unknown {

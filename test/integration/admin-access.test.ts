@@ -26,10 +26,11 @@ describe("an admin API with tokens", () => {
 
   it("answers nobody else without one", async () => {
     const others = edge.admin.routes.filter(({ access }) => access !== "anyone");
-    assert.equal(others.length, edge.admin.routes.length - 3);
+    assert.equal(others.length, edge.admin.routes.length - 6, "all but three, by GET and HEAD");
     for (const { method, url } of others) {
       const { status, headers, json } = await edge.call(method, url.replace(/:\w+/, "eu-west"));
-      assert.deepEqual([status, json.fault], [401, "unauthenticated"], `${method} ${url}`);
+      assert.equal(status, 401, `${method} ${url}`);
+      if (method !== "HEAD") assert.equal(json.fault, "unauthenticated");
       assert.match(String(headers["www-authenticate"]), /^Bearer/);
     }
   });
