@@ -4,10 +4,10 @@ import type { Clock } from "../clock.ts";
 const SLICES = 4;
 
 /**
- * A time-out that counts only time in which this process was awake. After a stall (a stopped process, a
- * suspended machine, a long collection) timers fire before the sockets are read, so a plain one would
- * blame the peer for our own sleep. Here the time-out is cut into slices; one that ends late is not
- * counted. Each may be repeated once on average, so it ends even in a process that is always late.
+ * A time-out that a sleeping process does not use up. After a stall (a stopped process, a suspended
+ * machine, a long collection) timers fire before the sockets are read, so a plain one would blame the
+ * peer for our own sleep. This one is cut into slices, each begun when the last has ended: a stall,
+ * however long, costs one of them, and there is always a last look at the sockets.
  */
 export class AwakeDeadline {
   /** Whether the process stalled: whatever was measured meanwhile is not the peer's doing. */
@@ -16,7 +16,6 @@ export class AwakeDeadline {
   readonly #sliceMs: number;
   readonly #onExpiry: () => void;
   #slicesLeft = SLICES;
-  #repeatsLeft = SLICES;
   #timer: NodeJS.Timeout | null = null;
 
   constructor(timeoutMs: number, clock: Clock, onExpiry: () => void) {
@@ -38,10 +37,8 @@ export class AwakeDeadline {
   }
 
   #sliceEnded(lateMs: number): void {
-    const late = lateMs > this.#sliceMs / 2;
-    if (late) this.stalled = true;
-    if (late && this.#repeatsLeft > 0) this.#repeatsLeft -= 1;
-    else this.#slicesLeft -= 1;
+    if (lateMs > this.#sliceMs / 2) this.stalled = true;
+    this.#slicesLeft -= 1;
     if (this.#slicesLeft > 0) this.#nextSlice();
     else setImmediate(() => this.#expire());
   }
