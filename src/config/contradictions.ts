@@ -173,7 +173,7 @@ function identityTwice({ consistency }: Config): readonly Finding[] {
 
 function openAdmin({ admin }: Config): readonly Finding[] {
   if (isLoopback(admin.host) || admin.tokens.length > 0) return [];
-  const message = `whoever reaches ${admin.host} could drain regions`;
+  const message = "without tokens whoever reaches this address could drain regions";
   return [finding(["admin", "host"], message, "give admin.tokens, or listen on 127.0.0.1")];
 }
 
@@ -181,12 +181,16 @@ function tokenTwice({ admin }: Config): readonly Finding[] {
   const names = repeats(admin.tokens.map(({ name }) => name)).map(({ index, first }) =>
     finding(
       ["admin", "tokens", index, "name"],
-      `the name of tokens[${first}]`,
+      `tokens[${first}] has the same name`,
       "audit lines need to tell them apart",
     ),
   );
   const hashes = repeats(admin.tokens.map(({ sha256 }) => sha256)).map(({ index, first }) =>
-    finding(["admin", "tokens", index, "sha256"], `the token of tokens[${first}]`, "give each its own token"),
+    finding(
+      ["admin", "tokens", index, "sha256"],
+      `tokens[${first}] is the same token`,
+      "give each its own token",
+    ),
   );
   return [...names, ...hashes];
 }

@@ -32,6 +32,8 @@ export interface ConfigDocument {
   readonly data: Readonly<Record<string, unknown>> | null;
   /** What is wrong with the YAML and with the variables. */
   readonly problems: readonly ConfigProblem[];
+  /** A key stands twice, so `data` may not be what was meant. */
+  readonly ambiguous: boolean;
   /** Whether something is written there. */
   has(path: Path): boolean;
   /** Gives a finding its line and column: of its value, of its key, or of the nearest thing that exists. */
@@ -56,18 +58,19 @@ export function readDocument(text: string, environment: Environment): ConfigDocu
     reader.read();
     return reader;
   } catch (cause) {
-    return unreadable(cause instanceof RangeError ? "nested too deeply" : String(cause));
+    return unreadable(cause instanceof RangeError ? TOO_DEEP : `not YAML: ${messageOf(cause)}`);
   }
 }
 
 function unreadable(message: string): ConfigDocument {
   const problem: ConfigProblem = { path: "", line: 1, column: 1, message, hint: null };
-  return { data: null, problems: [problem], has: () => false, place: () => problem };
+  return { data: null, problems: [problem], ambiguous: false, has: () => false, place: () => problem };
 }
 
 class Reader implements ConfigDocument {
   data: Readonly<Record<string, unknown>> | null = null;
   readonly problems: ConfigProblem[] = [];
+  ambiguous = false;
   readonly #document: Document.Parsed;
   readonly #lines: LineCounter;
   readonly #environment: Environment;
@@ -163,8 +166,12 @@ class Reader implements ConfigDocument {
       const name = unshield(isScalar(key) ? String(key.value) : "");
       const offset = startOf(key) ?? 0;
       const first = lines.get(name);
-      if (first !== undefined) this.report(offset, `duplicate key ${name}`, `the first is on line ${first}`);
-      else lines.set(name, this.#position(offset).line);
+      if (first === undefined) {
+        lines.set(name, this.#position(offset).line);
+        continue;
+      }
+      this.ambiguous = true;
+      this.report(offset, `duplicate key ${name}`, `the first is on line ${first}`);
     }
   }
 
@@ -173,7 +180,8 @@ class Reader implements ConfigDocument {
   }
 
   #reportSyntax({ code, message, pos }: YAMLError): void {
-    const [wording, hint] = SYNTAX[code] ?? [`not YAML: ${unshield(message)}`, null];
+    const other = message.startsWith("Maximum call stack") ? TOO_DEEP : `not YAML: ${unshield(message)}`;
+    const [wording, hint] = SYNTAX[code] ?? [other, null];
     this.report(pos[0], wording, hint);
   }
 
@@ -185,6 +193,7 @@ class Reader implements ConfigDocument {
 
 /** One slip of the pen makes YAML stumble over the rest; the first few errors say it all. */
 const MOST_SYNTAX_ERRORS = 5;
+const TOO_DEEP = "nested too deeply";
 const EMPTY = "the file is empty";
 const NO_MAPPING = "expected keys with their values";
 const SMALLEST =
@@ -193,8 +202,13 @@ const SMALLEST =
 /** The errors of YAML one meets most, in words that say what to do. */
 const SYNTAX: Partial<Record<YAMLError["code"], readonly [string, string]>> = {
   TAB_AS_INDENT: ["a tab in the indentation", "indent with spaces"],
+  TAG_RESOLVE_FAILED: ["a tag that means nothing here", "write the value without the ! in front"],
   MULTIPLE_DOCS: ["more than one document", "keep one and remove the lines ---"],
 };
+
+function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}
 
 function startOf(node: unknown): number | null {
   return isNode(node) ? (node.range?.[0] ?? null) : null;

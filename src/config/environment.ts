@@ -78,5 +78,5 @@ export function unshieldable(text: string): number {
 
 /** Writes a text such that {@link expand} gives it back. */
 export function escapeExpressions(text: string): string {
-  return text.replaceAll("${", "$${");
+  return text.replaceAll("${", () => "$${");
 }

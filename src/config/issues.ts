@@ -73,7 +73,8 @@ function unknownToAll(members: readonly (readonly Issue[])[]): readonly string[]
 function kindOf(value: unknown): string {
   if (value === null) return "nothing";
   if (Array.isArray(value)) return "a list";
-  return KINDS[typeof value] ?? typeof value;
+  if (typeof value !== "number" || Number.isInteger(value)) return KINDS[typeof value] ?? typeof value;
+  return Number.isFinite(value) ? "a fraction" : String(value);
 }
 
 function remedy(issue: Issue): string | null {

@@ -1,5 +1,5 @@
+import { type JsonSchema, jsonSchema } from "./json-schema.ts";
 import { type Finding, type Path, pathText } from "./problems.ts";
-import { type JsonSchema, jsonSchema } from "./schema.ts";
 import { closest } from "./spelling.ts";
 
 /** Keys that the product has names for but this version does not have, and what to do until then. */

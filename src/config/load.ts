@@ -7,7 +7,7 @@ import { findingsOf, wording } from "./issues.ts";
 import { type ConfigProblem, inFileOrder } from "./problems.ts";
 import { readText } from "./read-text.ts";
 import { findingsOfRules } from "./rule.ts";
-import { salvage } from "./salvage.ts";
+import { NOTHING, salvage } from "./salvage.ts";
 import { type Config, configSchema } from "./schema.ts";
 
 export { type ConfigProblem, formatProblem } from "./problems.ts";
@@ -46,16 +46,19 @@ export async function loadConfigFile(file: string, environment: Environment): Pr
   return { ok: false, problems: [problem], warnings: [] };
 }
 
+/** More than anybody reads at once; a file that is no configuration at all may have a hundred thousand. */
+const MOST_FINDINGS = 200;
+
 /** The schema first; then, on whatever of the file is sound, the rules that compare one value with another. */
 function check(data: Readonly<Record<string, unknown>>, document: ConfigDocument): Loaded {
   const parsed = configSchema.safeParse(data, { error: wording, reportInput: true });
   const issues = parsed.error?.issues ?? [];
-  const sound = parsed.success ? { config: parsed.data, broken: new Set<never>() } : salvage(data, issues);
-  const misfits = issues.flatMap(findingsOf).map((finding) => document.place(finding));
-  const clashes = findingsOfRules(contradictions, sound).map((finding) => document.place(finding));
+  const sound = document.ambiguous ? NOTHING : salvage(data, issues);
+  const findings = [...issues.flatMap(findingsOf), ...findingsOfRules(contradictions, sound)];
+  const found = findings.slice(0, MOST_FINDINGS).map((finding) => document.place(finding));
   const warnings = inFileOrder(findingsOfRules(cautions, sound).map((finding) => document.place(finding)));
   // A variable that is not set leaves a hole, and the schema's complaint about the hole adds nothing.
-  const others = [...misfits, ...clashes].filter((problem) => !document.problems.some(isAt(problem)));
+  const others = found.filter((problem) => !document.problems.some(isAt(problem)));
   const problems = inFileOrder([...document.problems, ...others]);
   if (parsed.success && problems.length === 0) return { ok: true, config: parsed.data, warnings };
   return { ok: false, problems, warnings };

@@ -18,7 +18,7 @@ export interface ConfigProblem {
   readonly path: string;
   readonly line: number;
   readonly column: number;
-  /** Stands alone: it begins with the path. Never holds a value of the file, which might be a secret. */
+  /** Stands alone: it begins with the path. Never holds a secret. */
   readonly message: string;
   readonly hint: string | null;
 }

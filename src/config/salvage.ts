@@ -2,6 +2,9 @@ import type { z } from "zod";
 import type { Salvaged } from "./rule.ts";
 import { configSchema, type Section } from "./schema.ts";
 
+/** What is known of a file of which nothing can be relied on. */
+export const NOTHING: Salvaged = { config: null, broken: new Set() };
+
 /**
  * What of a broken file still makes sense: whole sections that the schema complains of, and single regions,
  * are left out, so that the other ones can be compared and all problems be told at once.

@@ -333,24 +333,3 @@ export type Section = keyof Config;
 export function writtenConfig(config: Config): z.input<typeof configSchema> {
   return z.encode(configSchema, config);
 }
-
-/** One level of a JSON Schema, as far as this room reads it. */
-export interface JsonSchema {
-  readonly type?: string;
-  readonly title?: string;
-  readonly description?: string;
-  readonly default?: unknown;
-  readonly enum?: readonly unknown[];
-  readonly pattern?: string;
-  readonly properties?: Readonly<Record<string, JsonSchema>>;
-  readonly additionalProperties?: JsonSchema | boolean;
-  readonly required?: readonly string[];
-  readonly items?: JsonSchema | boolean;
-  readonly prefixItems?: readonly JsonSchema[];
-  readonly anyOf?: readonly JsonSchema[];
-}
-
-/** The schema of the file, of what is written and not of what it becomes. */
-export function jsonSchema(): JsonSchema {
-  return z.toJSONSchema(configSchema, { io: "input" }) as JsonSchema;
-}

@@ -1,0 +1,447 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: the files under test hold variables.
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { formatProblem, parseConfig } from "../../src/config/load.ts";
+
+/** A line that is right, so that the rest of the file is what is wrong. */
+const REGIONS = "regions: { us: { role: writer, endpoints: [http://10.0.0.1:80] } }";
+const SMALLEST =
+  "(the smallest file is regions: { us-east: { role: writer, endpoints: [http://10.0.0.10:8080] } })";
+
+/** A broken file, line by line, and all that is said about it. */
+type Row = readonly [name: string, file: readonly string[], ...problems: string[]];
+
+const rows: readonly Row[] = [
+  ["an empty file", [""], `1:1: the file is empty ${SMALLEST}`],
+  ["a file of comments only", ["# nothing yet"], `1:1: the file is empty ${SMALLEST}`],
+  ["a list", ["- us", "- eu"], `1:1: expected keys with their values ${SMALLEST}`],
+  ["a sentence", ["hello world"], `1:1: expected keys with their values ${SMALLEST}`],
+  [
+    "YAML with an open bracket",
+    ["regions:", "  us: { role: writer, endpoints: [http://10.0.0.1:80 }"],
+    "2:54: not YAML: Flow sequence in block collection must be sufficiently indented and end with a ]",
+    "2:55: not YAML: Flow map in block collection must be sufficiently indented and end with a }",
+  ],
+  [
+    "a tab in the indentation",
+    [REGIONS, "health:", "\tinterval: 2s"],
+    "3:1: a tab in the indentation (indent with spaces)",
+  ],
+  [
+    "the same key twice",
+    [REGIONS, "log: { level: info }", "log: { access: off }"],
+    "3:1: duplicate key log (the first is on line 2)",
+  ],
+  [
+    "the same region twice",
+    [
+      "regions:",
+      "  us: { role: writer, endpoints: [http://10.0.0.1:80] }",
+      "  us: { role: replica, endpoints: [http://10.0.0.2:80] }",
+    ],
+    "3:3: duplicate key us (the first is on line 2)",
+  ],
+  [
+    "two documents",
+    [REGIONS, "---", REGIONS],
+    "2:1: more than one document (keep one and remove the lines ---)",
+  ],
+  [
+    "an alias of nothing",
+    [REGIONS, "health: *defaults"],
+    "2:9: *defaults stands for nothing (write &defaults before it)",
+  ],
+  [
+    "a tag of its own",
+    [REGIONS, "log: !include log.yaml"],
+    "2:6: a tag that means nothing here (write the value without the ! in front)",
+  ],
+  ["no regions at all", ["log: { level: info }"], "1:1: regions: missing (expected keys with their values)"],
+  [
+    "an empty mapping of regions",
+    ["regions: {}"],
+    "1:10: regions: no region (add one, such as us-east: { role: writer, endpoints: [http://10.0.0.10:8080] })",
+  ],
+  [
+    "regions without a writer",
+    [
+      "regions:",
+      "  us: { role: replica, endpoints: [http://10.0.0.1:80] }",
+      "  eu: { role: standby, endpoints: [http://10.0.0.2:80] }",
+    ],
+    "1:1: regions: no writer (give one region role: writer)",
+  ],
+  [
+    "two writers under single-writer",
+    [
+      "regions:",
+      "  us: { role: writer, endpoints: [http://10.0.0.1:80] }",
+      "  eu: { role: writer, endpoints: [http://10.0.0.2:80] }",
+    ],
+    "3:15: regions.eu.role: us is already the writer (make it a replica, or set routing.topology: multi-writer)",
+  ],
+  [
+    "no writer under multi-writer",
+    [
+      "regions:",
+      "  us: { role: replica, endpoints: [http://10.0.0.1:80] }",
+      "routing: { topology: multi-writer }",
+    ],
+    "1:1: regions: no writer (give one region role: writer)",
+  ],
+  [
+    "a region without a role",
+    ["regions:", "  us: { endpoints: [http://10.0.0.1:80] }"],
+    "2:3: regions.us.role: missing (expected one of writer, replica, standby)",
+  ],
+  [
+    "a region without an endpoint",
+    ["regions:", "  us: { role: writer, endpoints: [] }"],
+    "2:34: regions.us.endpoints: expected at least 1 entry",
+  ],
+  [
+    "a region whose name is a number",
+    ["regions:", "  1: { role: writer, endpoints: [http://10.0.0.1:80] }"],
+    "2:3: regions.1: expected a region name of lower-case letters, digits and hyphens, a letter first",
+  ],
+  [
+    "a misspelt role",
+    [
+      "regions:",
+      "  us: { role: writer, endpoints: [http://10.0.0.1:80] }",
+      "  eu: { role: repilca, endpoints: [http://10.0.0.2:80] }",
+    ],
+    "3:15: regions.eu.role: expected one of writer, replica, standby (did you mean replica?)",
+  ],
+  [
+    "an endpoint that is no list",
+    ["regions:", "  us: { role: writer, endpoints: http://10.0.0.1:80 }"],
+    "2:34: regions.us.endpoints: expected a list, found text (put it in brackets: [ ])",
+  ],
+  [
+    "an endpoint without a scheme",
+    ["regions:", "  us: { role: writer, endpoints: [app.internal:8080] }"],
+    "2:35: regions.us.endpoints[0]: expected http://HOST:PORT or https://HOST:PORT (write http://app.internal:8080)",
+  ],
+  [
+    "an endpoint with a path",
+    ["regions:", "  us: { role: writer, endpoints: [http://10.0.0.1:80/app] }"],
+    "2:35: regions.us.endpoints[0]: an endpoint has no path, query or fragment (write http://10.0.0.1)",
+  ],
+  [
+    "an endpoint with a password",
+    ["regions:", "  us: { role: writer, endpoints: [http://me:hunter2@10.0.0.1:80] }"],
+    "2:35: regions.us.endpoints[0]: an endpoint has no user or password (remove them)",
+  ],
+  [
+    "an endpoint of another protocol",
+    ["regions:", "  us: { role: writer, endpoints: [ftp://10.0.0.1] }"],
+    "2:35: regions.us.endpoints[0]: expected http://HOST:PORT or https://HOST:PORT",
+  ],
+  [
+    "an endpoint twice, written differently",
+    [
+      "regions:",
+      "  us: { role: writer, endpoints: [http://app.internal] }",
+      "  eu: { role: replica, endpoints: [http://10.0.0.2:80, HTTP://App.Internal:80/] }",
+    ],
+    "3:56: regions.eu.endpoints[1]: the same endpoint as regions.us.endpoints[0] (an endpoint belongs to one region, once)",
+  ],
+  [
+    "an endpoint that is the edge itself",
+    ["regions:", "  us: { role: writer, endpoints: [http://localhost:8080] }"],
+    "2:35: regions.us.endpoints[0]: this edge listens there itself (give the address of the application)",
+  ],
+  [
+    "a location off the globe",
+    ["regions:", "  us: { role: writer, endpoints: [http://10.0.0.1:80], location: [139.0, -77.5] }"],
+    "2:67: regions.us.location[0]: expected at most 90",
+  ],
+  [
+    "a location of one number",
+    ["regions:", "  us: { role: writer, endpoints: [http://10.0.0.1:80], location: [39.0] }"],
+    "2:66: regions.us.location: expected [LATITUDE, LONGITUDE] (such as [39.0, -77.5])",
+  ],
+  [
+    "an unknown key that is nearly right",
+    [REGIONS, "consistency:", "  gracewindow: 5s"],
+    "3:3: consistency.gracewindow: unknown key (did you mean graceWindow?)",
+  ],
+  [
+    "an unknown key that belongs elsewhere",
+    [REGIONS, "graceWindow: 5s"],
+    "2:1: graceWindow: unknown key (it belongs under consistency)",
+  ],
+  [
+    "an unknown key like no other",
+    [REGIONS, "log: { colour: true }"],
+    "2:8: log.colour: unknown key (the keys here are level, access)",
+  ],
+  [
+    "a key of a later version",
+    [REGIONS, "listen:", "  https: { port: 8443, certFile: a.pem, keyFile: a.key }"],
+    "3:3: listen.https: unknown key (it comes in a later version; until then end TLS in front of the edge)",
+  ],
+  [
+    "an identity of a later version",
+    [REGIONS, "consistency:", "  identity:", "    - jwt: { header: authorization, claim: sub }"],
+    "4:7: consistency.identity[0].jwt: unknown key (it comes in a later version; until then name the header or the cookie)",
+  ],
+  [
+    "a schedule, which comes later",
+    [REGIONS, "schedule: { maintenance: [] }"],
+    "2:1: schedule: unknown key (it comes in a later version; until then drain and undrain through the admin API)",
+  ],
+  [
+    "a duration without a unit",
+    [REGIONS, "health:", "  interval: 2"],
+    "3:13: health.interval: expected a duration such as 500ms, 2s or 10m, found a number (add the unit: ms, s, m, h or d)",
+  ],
+  [
+    "a duration in a unit of its own",
+    [REGIONS, "proxy:", "  idleTimeout: 5min"],
+    "3:16: proxy.idleTimeout: expected a duration such as 500ms, 2s or 10m",
+  ],
+  [
+    "a duration that no timer can hold",
+    [REGIONS, "proxy:", "  idleTimeout: 25d"],
+    "3:16: proxy.idleTimeout: expected at most 24d",
+  ],
+  [
+    "a size in the wrong unit",
+    [REGIONS, "proxy: { maxHeaderBytes: 32KB }"],
+    "2:26: proxy.maxHeaderBytes: expected a size such as 32KiB or 8MiB",
+  ],
+  [
+    "a header limit too small to work",
+    [REGIONS, "proxy: { maxHeaderBytes: 100 }"],
+    "2:26: proxy.maxHeaderBytes: expected at least 1KiB",
+  ],
+  [
+    "a number in quotes",
+    [REGIONS, 'listen: { http: { port: "8080" } }'],
+    "2:25: listen.http.port: expected a number, found text (remove the quotes)",
+  ],
+  [
+    "a port that is none",
+    [REGIONS, "listen: { http: { port: 80800 } }"],
+    "2:25: listen.http.port: expected at most 65535",
+  ],
+  [
+    "a fraction of an attempt",
+    [REGIONS, "proxy: { attempts: 1.5 }"],
+    "2:20: proxy.attempts: expected a whole number, found a fraction",
+  ],
+  [
+    "a text where a switch belongs",
+    [REGIONS, "affinity: { enabled: yes }"],
+    "2:22: affinity.enabled: expected true or false, found text",
+  ],
+  [
+    "a key without a value",
+    [REGIONS, "redis:"],
+    "2:7: redis: expected keys with their values, found nothing (give it a value or remove the key)",
+  ],
+  [
+    "a status that is none",
+    [REGIONS, "health: { expectStatus: 2xx }"],
+    "2:25: health.expectStatus: expected statuses such as 200-299 or 200,204",
+  ],
+  [
+    "a proxy that is no network",
+    [REGIONS, "listen: { trustedProxies: [10.0.0.0/33, loadbalancer] }"],
+    "2:28: listen.trustedProxies[0]: expected an address or a network such as 10.0.0.0/8",
+    "2:41: listen.trustedProxies[1]: expected an address or a network such as 10.0.0.0/8",
+  ],
+  [
+    "a time-out as long as the interval",
+    [REGIONS, "health: { interval: 1s }"],
+    "2:1: health.timeout: 1s is not shorter than the interval of 1s (a probe must end before the next begins: shorten the timeout or lengthen the interval)",
+  ],
+  [
+    "a window beyond the longest pin",
+    [REGIONS, "consistency: { graceWindow: 2m }"],
+    "2:29: consistency.graceWindow: 2m is longer than maxPin of 1m (raise maxPin or shorten graceWindow)",
+  ],
+  [
+    "an order of strangers",
+    [
+      "regions:",
+      "  us: { role: writer, endpoints: [http://10.0.0.1:80] }",
+      "  eu-west: { role: replica, endpoints: [http://10.0.0.2:80] }",
+      "failover: { order: [eu-wset, asia, eu-west, eu-west] }",
+    ],
+    "4:21: failover.order[0]: no such region (did you mean eu-west?)",
+    "4:30: failover.order[1]: no such region (the regions are us, eu-west)",
+    "4:45: failover.order[3]: eu-west is already in the order (name each region once)",
+  ],
+  [
+    "automatic failover",
+    [REGIONS, "failover: { mode: automatic }"],
+    "2:19: failover.mode: automatic failover is not available yet (it comes in a later version; write manual)",
+  ],
+  [
+    "residency where nobody is",
+    [
+      "regions:",
+      "  us: { role: writer, endpoints: [http://10.0.0.1:80], jurisdiction: us }",
+      "routing:",
+      "  residency:",
+      "    - { match: { header: x-country, in: [DE] }, jurisdictions: [eu] }",
+    ],
+    "5:65: routing.residency[0].jurisdictions[0]: no region is in this jurisdiction (give a region jurisdiction: eu)",
+  ],
+  [
+    "residency by a header that is dropped",
+    [
+      "regions:",
+      "  us: { role: writer, endpoints: [http://10.0.0.1:80], jurisdiction: us }",
+      "routing:",
+      "  residency:",
+      "    - { match: { header: X-Meridian-Country, in: [US] }, jurisdictions: [us] }",
+    ],
+    "5:26: routing.residency[0].match.header: headers x-meridian-* of clients are dropped (choose another header)",
+  ],
+  [
+    "a star inside a path",
+    [REGIONS, "routing:", "  paths:", "    - { path: /a/*/b, as: static }"],
+    "4:15: routing.paths[0].path: expected a path that begins with /, without a query (a * is allowed only at its end)",
+  ],
+  [
+    "a method in small letters",
+    [REGIONS, "routing:", "  paths:", "    - { path: /search, methods: [post], as: read }"],
+    "4:34: routing.paths[0].methods[0]: expected a method in capitals",
+  ],
+  [
+    "weights of nothing",
+    [
+      "regions:",
+      "  us: { role: writer, endpoints: [http://10.0.0.1:80], weight: 0 }",
+      "routing: { policy: weighted }",
+    ],
+    "3:20: routing.policy: no region has a weight above 0 (give one region a weight)",
+  ],
+  [
+    "an open admin API",
+    [REGIONS, "admin: { host: 0.0.0.0 }"],
+    "2:16: admin.host: without tokens whoever reaches this address could drain regions (give admin.tokens, or listen on 127.0.0.1)",
+  ],
+  [
+    "an admin API on the port of the clients",
+    [REGIONS, "admin: { port: 8080 }"],
+    "2:16: admin.port: 8080 is also the port of listen.http (choose another port)",
+  ],
+  [
+    "two tokens of one name",
+    [
+      REGIONS,
+      "admin:",
+      "  tokens:",
+      "    - { name: ops, role: operator, sha256: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa }",
+      "    - { name: ops, role: viewer, sha256: AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA }",
+    ],
+    "5:15: admin.tokens[1].name: tokens[0] has the same name (audit lines need to tell them apart)",
+    "5:42: admin.tokens[1].sha256: tokens[0] is the same token (give each its own token)",
+  ],
+  [
+    "a token in clear",
+    [REGIONS, "admin:", "  tokens:", "    - { name: ops, role: operator, sha256: hunter2 }"],
+    "4:44: admin.tokens[0].sha256: expected the token's SHA-256 in 64 hex digits (printf %s TOKEN | sha256sum makes it)",
+  ],
+  [
+    "a cookie of Meridian's own",
+    [REGIONS, "affinity: { cookie: meridian_pin }"],
+    "2:21: affinity.cookie: Meridian uses the cookie meridian_pin for something else (choose another name)",
+  ],
+  [
+    "an identity that names a region",
+    [REGIONS, "consistency: { identity: [{ cookie: meridian_affinity }] }"],
+    "2:37: consistency.identity[0].cookie: the cookie meridian_affinity does not say who a user is (name what the application sets when a user logs in)",
+  ],
+  [
+    "an identity twice, and one of no kind",
+    [REGIONS, "consistency:", "  identity: [{ header: X-User }, { header: x-user }]"],
+    "3:34: consistency.identity[1]: the same as identity[0] (remove one of the two)",
+  ],
+  [
+    "an identity that is both",
+    [REGIONS, "consistency: { identity: [{ header: a, cookie: b }] }"],
+    "2:27: consistency.identity[0]: expected { header: NAME } or { cookie: NAME }",
+  ],
+  [
+    "a short secret",
+    [REGIONS, "secrets: [hunter2]"],
+    "2:11: secrets[0]: expected at least 16 characters (make one with: openssl rand -base64 32)",
+  ],
+  [
+    "a Redis of another kind",
+    [REGIONS, "redis: { url: 127.0.0.1:6379 }"],
+    "2:15: redis.url: expected redis://HOST:PORT or rediss://HOST:PORT",
+  ],
+  [
+    "a Redis without an address",
+    [REGIONS, "redis: { namespace: shop }"],
+    "2:1: redis.url: missing (expected redis://HOST:PORT or rediss://HOST:PORT)",
+  ],
+  [
+    "a variable that is not set",
+    [REGIONS, "redis: { url: ${REDIS_URL} } # ${NOT_THIS_ONE}"],
+    "2:15: the environment variable REDIS_URL is not set (set it, or give a default: ${REDIS_URL:-DEFAULT})",
+  ],
+  [
+    "a variable of the wrong kind",
+    [REGIONS, "listen:", "  http: { port: ${WORD} }"],
+    "3:17: listen.http.port: expected a number, found text, from ${WORD}",
+  ],
+  [
+    "a variable that is empty",
+    [REGIONS, "secrets: [${EMPTY}]"],
+    "2:11: secrets[0]: expected text, found nothing, from ${EMPTY} (give it a value or remove the key)",
+  ],
+  [
+    "a variable with a strange name",
+    [REGIONS, "log: { level: ${log level} }"],
+    "2:15: between ${ and } stands no name of a variable (write ${NAME} or ${NAME:-default}, or $${ for a literal ${)",
+  ],
+  [
+    "a variable that does not end",
+    [REGIONS, 'secrets: ["correct horse ${battery staple"]'],
+    "2:11: a ${ without its } (write ${NAME} or ${NAME:-default}, or $${ for a literal ${)",
+  ],
+  [
+    "many things at once",
+    [
+      "regons: {}",
+      "regions:",
+      "  us:",
+      "    role: writer",
+      "    endpoints: [http://10.0.0.1:80, http://10.0.0.1:80]",
+      "  EU: { role: replica, endpoints: [http://10.0.0.2:80] }",
+      "health: { timeout: 2s }",
+      "admin: { host: 10.0.0.9, port: 8080 }",
+      "log: { level: verbose }",
+    ],
+    "1:1: regons: unknown key (did you mean regions?)",
+    "5:37: regions.us.endpoints[1]: the same endpoint as regions.us.endpoints[0] (an endpoint belongs to one region, once)",
+    "6:3: regions.EU: expected a region name of lower-case letters, digits and hyphens, a letter first",
+    "7:20: health.timeout: 2s is not shorter than the interval of 2s (a probe must end before the next begins: shorten the timeout or lengthen the interval)",
+    "8:16: admin.host: without tokens whoever reaches this address could drain regions (give admin.tokens, or listen on 127.0.0.1)",
+    "8:32: admin.port: 8080 is also the port of listen.http (choose another port)",
+    "9:15: log.level: expected one of trace, debug, info, warn, error, fatal, silent",
+  ],
+];
+
+const environment = { HOSTNAME: "edge-1", WORD: "eighty", EMPTY: "" };
+
+describe("a broken configuration is told with line, column and remedy:", () => {
+  for (const [name, file, ...problems] of rows) {
+    test(name, () => {
+      const loaded = parseConfig(`${file.join("\n")}\n`, environment);
+      assert.ok(!loaded.ok);
+      assert.deepEqual(
+        loaded.problems.map((problem) => formatProblem("f", problem)),
+        problems.map((problem) => `f:${problem}`),
+      );
+    });
+  }
+});
