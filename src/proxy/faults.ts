@@ -38,7 +38,7 @@ export function faultOf(error: Error): Fault {
   if (error instanceof BodyTooLarge) return "body_too_large";
   if (error instanceof BadHead) return "bad_response";
   const { code = "" } = error as NodeJS.ErrnoException;
-  if (code.startsWith("HPE_")) return "bad_response";
+  if (code.startsWith("HPE_") || error.name === "HTTPParserError") return "bad_response";
   if (code.startsWith("ERR_TLS") || code.startsWith("CERT_") || code.includes("_CERT"))
     return "connect_failed";
   return FAULT_BY_CODE[code] ?? (error.message === "aborted" ? "client_gone" : "reset");

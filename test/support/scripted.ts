@@ -1,0 +1,88 @@
+import { once } from "node:events";
+import { createServer, type RequestListener, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { stringify } from "yaml";
+import { parseConfig } from "../../src/config/load.ts";
+import { type Edge, startEdge } from "../../src/edge.ts";
+import { createLogger } from "../../src/observe/log.ts";
+
+/** A region of one test's own making: probes pass, everything else is the handler's. */
+export class ScriptedRegion {
+  readonly server: Server;
+  url = "";
+
+  constructor(handler: RequestListener) {
+    this.server = createServer((req, res) => {
+      if (req.url === "/healthz") res.end();
+      else handler(req, res);
+    });
+  }
+
+  async start(): Promise<this> {
+    this.server.listen(0, "127.0.0.1");
+    await once(this.server, "listening");
+    this.url = `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
+    return this;
+  }
+
+  async stop(): Promise<void> {
+    if (!this.server.listening) return;
+    this.server.close();
+    this.server.closeAllConnections();
+    await once(this.server, "close");
+  }
+}
+
+export interface ScriptedWorld {
+  readonly edge: Edge;
+  readonly regions: Readonly<Record<string, ScriptedRegion>>;
+  stop(): Promise<void>;
+}
+
+/** Regions made of handlers, the first one the writer and the nearest, and an edge in front of them. */
+export async function startScripted(
+  handlers: Readonly<Record<string, RequestListener | readonly RequestListener[]>>,
+  overrides: Readonly<Record<string, unknown>> = {},
+): Promise<ScriptedWorld> {
+  const regions: Record<string, ScriptedRegion> = {};
+  const configured: Record<string, unknown> = {};
+  for (const [id, given] of Object.entries(handlers)) {
+    const endpoints: string[] = [];
+    for (const [index, handler] of [given].flat().entries()) {
+      const region = await new ScriptedRegion(handler as RequestListener).start();
+      regions[index === 0 ? id : `${id}.${index}`] = region;
+      endpoints.push(region.url);
+    }
+    configured[id] = { role: Object.keys(configured).length === 0 ? "writer" : "replica", endpoints };
+  }
+  const loaded = parseConfig(
+    stringify({
+      edge: { id: "edge-under-test" },
+      listen: { http: { host: "127.0.0.1", port: 0 } },
+      admin: { port: 0 },
+      secrets: ["a-secret-that-only-tests-use"],
+      regions: configured,
+      // The file's order decides, so that a test knows which region is asked first; probes do not interfere.
+      routing: { policy: "priority", slowStart: "0ms" },
+      health: { interval: "30s", timeout: "2s" },
+      consistency: { graceWindow: "2s" },
+      proxy: { responseTimeout: "3s", connectTimeout: "1s" },
+      shutdown: { grace: "1s" },
+      ...overrides,
+    }),
+    {},
+  );
+  if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems));
+  const edge = await startEdge({
+    config: loaded.config,
+    log: createLogger({ level: "silent", edge: "test" }),
+  });
+  return {
+    edge,
+    regions,
+    stop: async () => {
+      await edge.stop(0);
+      for (const region of Object.values(regions)) await region.stop();
+    },
+  };
+}
