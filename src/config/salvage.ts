@@ -16,14 +16,15 @@ export function salvage(
   const rest: Record<string, unknown> = { ...data };
   const regions: Record<string, unknown> = isRecord(data.regions) ? { ...data.regions } : {};
   const broken = new Set<Section>();
-  for (const { code, path, ...issue } of issues) {
-    const [section, region] = path.map(String);
-    if (section === undefined) for (const key of "keys" in issue ? issue.keys : []) delete rest[key];
-    else {
-      broken.add(section as Section);
-      delete rest[section];
-      if (region !== undefined) delete regions[region];
+  for (const issue of issues) {
+    const [section, region] = issue.path.map(String);
+    if (section === undefined) {
+      for (const key of issue.code === "unrecognized_keys" ? issue.keys : []) delete rest[key];
+      continue;
     }
+    broken.add(section as Section);
+    delete rest[section];
+    if (region !== undefined) delete regions[region];
   }
   const parsed = configSchema.safeParse({ ...rest, regions });
   return { config: parsed.data ?? null, broken };
