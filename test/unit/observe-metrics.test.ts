@@ -144,7 +144,7 @@ describe("metrics", () => {
     const { metrics } = watch({ view: () => now, tunnels: () => new Map([["b", 4]]) });
     assert.equal(await sample(metrics, 'meridian_tunnels{region="b"}'), 4);
     now = view([region("a")]);
-    assert.doesNotMatch(await metrics.render(), /region="b"/);
+    assert.doesNotMatch(await metrics.render(), /^meridian_(tunnels|region_\w+|write_region)\{region="b"/m);
   });
 
   it("names the write region, or every writer when all of them take writes", async () => {
@@ -189,6 +189,17 @@ describe("metrics", () => {
     const after = (await sample(metrics, worst)) ?? 1;
     assert.ok(blocked > 0.2 && blocked < 10, `worst was ${blocked}`);
     assert.ok(after < blocked, `${after} after ${blocked}`);
+  });
+
+  it("shows a zero before the first fault and the first change of health, for a rate to rise from", async () => {
+    const { metrics } = watch();
+    const zeros = [
+      'meridian_faults_total{fault="no_region",owner="router",region="none"}',
+      'meridian_faults_total{fault="reset",owner="region",region="eu-west"}',
+      'meridian_health_transitions_total{region="eu-west",to="down"}',
+      'meridian_retries_total{reason="connect_failed"}',
+    ];
+    for (const series of zeros) assert.equal(await sample(metrics, series), 0, series);
   });
 
   it("has a sample of every metric once everything has happened", async () => {
