@@ -7,6 +7,8 @@ export class SoakTally extends Tally {
   /** Requests that are neither a visitor's read nor its write. */
   others = 0;
   readonly kinds = new Map<string, number>();
+  /** Undeclared stale reads, by where and when they were seen. */
+  readonly staleWhere = new Map<string, number>();
 
   override get requests(): number {
     return super.requests + this.others;
@@ -14,6 +16,13 @@ export class SoakTally extends Tally {
 
   override error(method: string, kind: string): void {
     super.error(method, `${kind} during ${this.phase}`);
+  }
+
+  override stale(declared: boolean, where: { readonly region: string; readonly reason: string }): void {
+    super.stale(declared, where);
+    if (declared) return;
+    const words = `${where.region} (${where.reason}) during ${this.phase}`;
+    this.staleWhere.set(words, (this.staleWhere.get(words) ?? 0) + 1);
   }
 
   other(kind: string): void {

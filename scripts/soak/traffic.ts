@@ -12,12 +12,14 @@ const LARGE_BODY = Buffer.alloc(1_048_576, "large body ");
 const LARGE_SHA256 = createHash("sha256").update(LARGE_BODY).digest("hex");
 const DOWNLOAD_BYTES = 300_000;
 const KEYS_PER_VISITOR = 3;
+/** Enough that most of them have not written within the grace window. */
+const VISITORS_PER_CLIENT = 100;
 
 type Step = (client: Client) => Promise<unknown>;
 
 /** What clients do, and how often out of a thousand steps. */
 const STEPS: readonly (readonly [weight: number, name: string, step: Step])[] = [
-  [690, "read", (client) => client.visitor.read(client.key(), Math.random() < 0.8 ? "browser" : "phone")],
+  [690, "read", (client) => client.look()],
   [90, "write and look", (client) => client.writeAndLook()],
   [140, "anonymous read", (client) => client.ask("GET", "/about")],
   [20, "head", (client) => client.ask("HEAD", "/items/none")],
@@ -32,13 +34,16 @@ const STEPS: readonly (readonly [weight: number, name: string, step: Step])[] = 
 
 /** One closed loop of mixed requests: the next step begins when the last has ended. */
 export class Client {
-  readonly visitor: Visitor;
+  readonly #visitors: readonly Visitor[];
   readonly #origin: string;
   readonly #agent: Agent;
   readonly #tally: SoakTally;
 
   constructor(id: string, edge: { origin: string; agent: Agent }, tally: SoakTally) {
-    this.visitor = new Visitor(id, edge, tally);
+    this.#visitors = Array.from(
+      { length: VISITORS_PER_CLIENT },
+      (_, index) => new Visitor(`${id}-${index}`, edge, tally),
+    );
     this.#origin = edge.origin;
     this.#agent = edge.agent;
     this.#tally = tally;
@@ -51,14 +56,16 @@ export class Client {
     }
   }
 
-  key(): string {
-    return `${this.visitor.id}-${Math.floor(Math.random() * KEYS_PER_VISITOR)}`;
+  async look(): Promise<void> {
+    const visitor = oneOf(this.#visitors);
+    await visitor.read(keyOf(visitor), Math.random() < 0.8 ? "browser" : "phone");
   }
 
   async writeAndLook(): Promise<void> {
-    const key = this.key();
-    await this.visitor.write(key, Math.random() < 0.5 ? "browser" : "phone");
-    await Promise.all([this.visitor.read(key, "browser"), this.visitor.read(key, "phone")]);
+    const visitor = oneOf(this.#visitors);
+    const key = keyOf(visitor);
+    await visitor.write(key, Math.random() < 0.5 ? "browser" : "phone");
+    await Promise.all([visitor.read(key, "browser"), visitor.read(key, "phone")]);
   }
 
   /** Resolves to the body; null when it failed, which the tally knows. */
@@ -126,10 +133,9 @@ export class Client {
       });
       const signal = AbortSignal.timeout(TIMEOUT_MS);
       try {
-        await once(socket, "message", { signal });
+        await nextMessage(socket, signal);
         socket.send("hello");
-        const [echoed] = await once(socket, "message", { signal });
-        if (String(echoed) !== "hello") throw new Failure("another echo");
+        if ((await nextMessage(socket, signal)) !== "hello") throw new Failure("another echo");
         const closed = once(socket, "close", { signal });
         socket.close();
         await closed;
@@ -163,6 +169,28 @@ export class Client {
 }
 
 class Failure extends Error {}
+
+async function nextMessage(socket: WebSocket, signal: AbortSignal): Promise<string> {
+  const closed = once(socket, "close", { signal }).then(([code]) => {
+    throw new Failure(`closed with ${code}`);
+  });
+  const failed = once(socket, "error", { signal }).then(([error]) => {
+    throw new Failure(error instanceof Error ? error.message : String(error));
+  });
+  const said = once(socket, "message", { signal }).then(([message]) => String(message));
+  for (const loser of [closed, failed, said]) loser.catch(() => undefined);
+  return Promise.race([said, failed, closed]);
+}
+
+function keyOf(visitor: Visitor): string {
+  return `${visitor.id}-${Math.floor(Math.random() * KEYS_PER_VISITOR)}`;
+}
+
+function oneOf<T>(among: readonly T[]): T {
+  const found = among[Math.floor(Math.random() * among.length)];
+  if (found === undefined) throw new Error("nothing to choose from");
+  return found;
+}
 
 const TOTAL_WEIGHT = STEPS.reduce((sum, [weight]) => sum + weight, 0);
 

@@ -26,7 +26,7 @@ secrets: ["${randomBytes(24).toString("base64url")}"]
 ${redisUrl === null ? "" : `redis: { url: "${redisUrl}" }`}
 regions:
 ${regions.join("\n")}
-health: { interval: 1s, timeout: 900ms, rise: 2, fall: 2 }
+health: { interval: 1s, timeout: 900ms, rise: 2, fall: 2, maxLag: 3s }
 routing:
   nearness: { window: 10ms, percent: 15, dwell: 2s }
   slowStart: 5s

@@ -23,6 +23,11 @@ export class Tally {
     increment(this.errors, `${method} ${kind}`);
   }
 
+  stale(declared: boolean, _where: { readonly region: string; readonly reason: string }): void {
+    if (declared) this.declaredStale += 1;
+    else this.staleReads += 1;
+  }
+
   served(region: string, reason: string): void {
     increment(this.byRegion, region);
     increment(this.byReason, reason);

@@ -98,8 +98,7 @@ export class Visitor {
     const version = versionOf(text);
     const stale = version !== null && version < leastVersion;
     this.#tally.served(region, reason);
-    if (stale && headers["x-meridian-consistency"] !== undefined) this.#tally.declaredStale += 1;
-    else if (stale) this.#tally.staleReads += 1;
+    if (stale) this.#tally.stale(headers["x-meridian-consistency"] !== undefined, { region, reason });
     return { method, device, status: statusCode, region, reason, version, stale };
   }
 

@@ -14,7 +14,11 @@ export function parseRegion(text: string): RegionSetup {
   const given = new Map(
     text.split(",").map((pair) => [pair.split("=")[0], pair.slice(pair.indexOf("=") + 1)]),
   );
-  const number = (name: string) => Number(given.get(name) ?? 0);
+  const number = (name: string) => {
+    const value = Number(given.get(name) ?? 0);
+    if (Number.isNaN(value)) throw new Error(`--region ${text}: ${name} is no number`);
+    return value;
+  };
   const id = given.get("id");
   const role = given.get("role");
   if (id === undefined || (role !== "writer" && role !== "replica" && role !== "standby")) {

@@ -9,9 +9,9 @@ edge: { id: edge-under-test }
 listen: { http: { host: 127.0.0.1, port: 0 } }
 admin: { host: 127.0.0.1, port: 0 }
 secrets: [a-secret-that-only-tests-use]
-health: { interval: 500ms, timeout: 450ms, rise: 2, fall: 2 }
+health: { interval: 500ms, timeout: 450ms, rise: 2, fall: 2, maxLag: 1s }
 routing: { nearness: { dwell: 500ms }, slowStart: 0ms }
-consistency: { graceWindow: 1s }
+consistency: { graceWindow: 2s }
 proxy: { responseTimeout: 5s, connectTimeout: 1s }
 shutdown: { grace: 2s }
 log: { level: info, access: all }
