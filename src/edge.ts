@@ -17,6 +17,7 @@ import type { Logger } from "./observe/log.ts";
 import { Metrics } from "./observe/metrics.ts";
 import { RequestHandler } from "./proxy/handle.ts";
 import { EdgeServer } from "./proxy/server.ts";
+import { Sessions } from "./proxy/sessions.ts";
 import { prepareSettings, type Settings } from "./proxy/settings.ts";
 import { TunnelHandler } from "./proxy/tunnel.ts";
 import { connectRedis, type RedisClient } from "./redis.ts";
@@ -69,6 +70,7 @@ export class Edge {
   readonly #metrics: Metrics;
   readonly #eventLog: EventLog;
   readonly #generatedSecret = randomBytes(32).toString("base64url");
+  readonly #sessions = new Sessions(systemClock, () => this.config.get().affinity.ttl);
   readonly #startedAtMs = systemClock.now();
   #settings: Settings;
   #warnings: readonly ConfigProblem[];
@@ -100,6 +102,7 @@ export class Edge {
       events,
       table: this.table,
       pins: this.pins,
+      sessions: this.#sessions,
       settings,
       stopping,
     };
@@ -232,7 +235,7 @@ export class Edge {
         mode: "rw",
         redis: this.#redis === null ? "off" : this.#redis.pins.isUp ? "up" : "down",
       }),
-      sessions: () => null,
+      sessions: (regionId) => this.#sessions.count(regionId),
       tunnels: (regionId) => this.tunnels.counts().get(regionId) ?? 0,
       identityPids: (kind, value) => this.#settings.identities.lookUp(kind, value)?.read ?? null,
     };

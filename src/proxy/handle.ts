@@ -17,6 +17,7 @@ import { readRequest } from "./reading.ts";
 import { refuse } from "./refuse.ts";
 import { editHead, type Writing } from "./response.ts";
 import { attemptsLeft, ENDPOINTS_PER_REGION, mayRepeat } from "./retry-plan.ts";
+import type { Sessions } from "./sessions.ts";
 import type { Settings } from "./settings.ts";
 import { readTarget, type Target } from "./target.ts";
 
@@ -27,6 +28,7 @@ export interface ProxyParts {
   readonly events: EventBus;
   readonly table: RegionTable;
   readonly pins: Pins;
+  readonly sessions: Sessions;
   /** What is in force; a request asks once. */
   readonly settings: () => Settings;
   readonly stopping: () => boolean;

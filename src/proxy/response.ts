@@ -3,9 +3,10 @@ import { setCookie } from "../consistency/cookies.ts";
 import type { Anonymous, Pids } from "../consistency/identities.ts";
 import type { OpenPin, Pins } from "../consistency/pins.ts";
 import { PIN_COOKIE, TOKEN_HEADER } from "../consistency/token.ts";
-import { affinityAfter } from "../routing/affinity.ts";
+import { settleAffinity } from "./affinity-cookie.ts";
 import type { Exchange } from "./exchange.ts";
 import type { HeaderList, RegionHead } from "./headers.ts";
+import type { Sessions } from "./sessions.ts";
 
 /** What read-your-writes knows of one exchange while it runs. */
 export interface Writing {
@@ -19,6 +20,7 @@ export interface Writing {
 
 export interface ResponseParts {
   readonly pins: Pins;
+  readonly sessions: Sessions;
   readonly clock: Clock;
   readonly stopping: () => boolean;
 }
@@ -73,7 +75,7 @@ function compose(
   exchange: Exchange,
   writing: Writing,
   { headers }: RegionHead,
-  { stopping }: ResponseParts,
+  { sessions, stopping }: ResponseParts,
 ): HeaderList {
   const { passage, decision } = exchange;
   if (decision?.kind !== "routed") return headers;
@@ -82,7 +84,7 @@ function compose(
   headers.push("x-meridian-reason", exchange.reason ?? decision.reason, "server-timing", timing(exchange));
   if (exchange.consistency !== null) headers.push("x-meridian-consistency", exchange.consistency);
   if (writing.anonymous !== null) headers.push("set-cookie", writing.anonymous.setCookie(exchange.secure));
-  pushAffinity(headers, exchange);
+  pushAffinity(headers, exchange, sessions);
   if (stopping()) headers.push("connection", "close");
   return headers;
 }
@@ -95,13 +97,12 @@ function pushToken(headers: HeaderList, { settings, secure, inputs }: Exchange):
   headers.push(TOKEN_HEADER, token, "set-cookie", setCookie(PIN_COOKIE, token, { maxAgeSeconds, secure }));
 }
 
-function pushAffinity(headers: HeaderList, exchange: Exchange): void {
+function pushAffinity(headers: HeaderList, exchange: Exchange, sessions: Sessions): void {
   const { decision, reading, settings, secure, reason } = exchange;
-  if (decision?.kind !== "routed" || reason === null || !settings.config.affinity.enabled) return;
-  const { result, home } = affinityAfter(reading.facts, { ...decision, reason });
+  if (decision?.kind !== "routed" || reason === null) return;
+  const parts = { cookies: settings.affinity, sessions };
+  const { result, cookie } = settleAffinity(reading, { ...decision, reason }, secure, parts);
   exchange.affinity = result;
-  if (home === null || (result === "hit" && reading.home?.renew !== true)) return;
-  const cookie = settings.affinity.write(home, secure);
   if (cookie !== null) headers.push("set-cookie", cookie);
 }
 

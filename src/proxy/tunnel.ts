@@ -6,14 +6,15 @@ import type { OpenPin, Pins } from "../consistency/pins.ts";
 import { FAULTS, type Fault } from "../errors.ts";
 import type { EventBus, RequestRecord } from "../events.ts";
 import type { Endpoint, RegionTable } from "../regions/table.ts";
-import { affinityAfter } from "../routing/affinity.ts";
 import { type Decision, type DecisionInputs, decide, type Routed } from "../routing/decide.ts";
+import { settleAffinity } from "./affinity-cookie.ts";
 import { faultOf } from "./faults.ts";
 import { servernameOf } from "./forward.ts";
 import { isLoop, type Passage, readPassage, requestHeaders } from "./headers.ts";
 import { decisionInputs } from "./inputs.ts";
 import { type Reading, readRequest } from "./reading.ts";
 import { refuseSocket } from "./refuse.ts";
+import type { Sessions } from "./sessions.ts";
 import type { Settings } from "./settings.ts";
 import { readTarget, type Target } from "./target.ts";
 
@@ -23,6 +24,7 @@ export interface TunnelParts {
   readonly events: EventBus;
   readonly table: RegionTable;
   readonly pins: Pins;
+  readonly sessions: Sessions;
   readonly settings: () => Settings;
 }
 
@@ -152,7 +154,7 @@ export class TunnelHandler {
     const answered = (response: IncomingMessage): void => {
       tunnel.status = response.statusCode ?? null;
       this.#parts.table.succeeded(endpoint);
-      editHead(response, tunnel, decision);
+      editHead(response, tunnel, decision, this.#parts.sessions);
     };
     upstream.once("upgrade", answered);
     upstream.once("response", answered);
@@ -245,21 +247,17 @@ function replaceHeaders(req: IncomingMessage, { passage, settings, target, input
 }
 
 /** Takes the region's own word out of its answer and puts ours in. `upgrade` and `connection` stay: they are the answer. */
-function editHead(response: IncomingMessage, tunnel: Tunnel, decision: Routed): void {
+function editHead(response: IncomingMessage, tunnel: Tunnel, decision: Routed, sessions: Sessions): void {
   const { headers } = response;
+  const { reading, settings, passage } = tunnel;
   for (const key of Object.keys(headers)) if (key.startsWith("x-meridian-")) delete headers[key];
-  headers["x-request-id"] = tunnel.passage.requestId;
+  headers["x-request-id"] = passage.requestId;
   headers["x-meridian-region"] = decision.region;
   headers["x-meridian-reason"] = decision.reason;
   if (decision.consistency !== null) headers["x-meridian-consistency"] = decision.consistency;
-  const cookie = affinityCookie(tunnel, decision);
+  const parts = { cookies: settings.affinity, sessions };
+  const { cookie } = settleAffinity(reading, decision, passage.proto === "https", parts);
   if (cookie !== null) headers["set-cookie"] = [...(headers["set-cookie"] ?? []), cookie];
-}
-
-function affinityCookie({ reading, settings, passage }: Tunnel, decision: Routed): string | null {
-  const { result, home } = affinityAfter(reading.facts, decision);
-  if (home === null || (result === "hit" && reading.home?.renew !== true)) return null;
-  return settings.affinity.write(home, passage.proto === "https");
 }
 
 function ignore(): void {}
