@@ -14,7 +14,6 @@ export class SimulatedWorld {
   readonly regions: readonly SimulatedRegion[];
   /** Raised by a promotion. */
   epoch = 1;
-  readonly #stores = new Map<string, RegionStore>();
   readonly #links = new Map<string, ReplicationLink>();
   readonly #clock: Clock;
   #position = 0;
@@ -56,7 +55,6 @@ export class SimulatedWorld {
   #build(setup: RegionSetup, host: string): SimulatedRegion {
     const store = new RegionStore();
     const link = new ReplicationLink(store, this.#clock, setup.lagMs ?? 0);
-    this.#stores.set(setup.id, store);
     this.#links.set(setup.id, link);
     const write = (key: string) => this.#write(setup.id, store, key);
     return new SimulatedRegion(setup, {
