@@ -67,14 +67,14 @@ export class RegionTable {
    * its requests have ended. New endpoints are unknown, so not served, until their first probe.
    */
   configure(config: Config): void {
-    const before = this.#regions;
+    const [before, endpointsBefore] = [this.#regions, this.endpoints];
     this.#config = config;
     const entries = Object.entries(config.regions);
     this.#regions = new Map(
       entries.map(([id, region]) => [id, this.#regionState(id, region, before.get(id))]),
     );
     const kept = new Set(this.endpoints);
-    for (const endpoint of [...before.values()].flatMap((region) => region.endpoints)) {
+    for (const endpoint of endpointsBefore) {
       if (!kept.has(endpoint)) this.#retire(endpoint.dispatcher);
     }
     this.#look("configuration");

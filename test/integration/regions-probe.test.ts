@@ -165,6 +165,17 @@ test("a probe during which this process slept is not the region's failure", asyn
   assert.equal(roundTripMs, null, "a time that includes our sleep says nothing of the region");
 });
 
+test("an answer that came while this process slept through the last of its time-out still counts", async (context) => {
+  const target = await tcpTarget((socket) => {
+    setTimeout(() => {
+      socket.write("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+      block(1_000);
+    }, 1_600);
+  });
+  const { result } = await probed(context, target, { ...SETTINGS, timeoutMs: 2_000 });
+  assert.equal(result, "pass");
+});
+
 test("a probe ends even in a process that is always late", async (context) => {
   const target = await tcpTarget(() => {});
   context.after(() => target[Symbol.asyncDispose]());

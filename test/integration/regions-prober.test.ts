@@ -234,3 +234,19 @@ test("stopping ends the probes", async (context) => {
   assert.equal(asked, before);
   assert.equal(health(table).one, "up");
 });
+
+test("stopping while a probe is under way neither counts it nor begins another", async (context) => {
+  let asked = 0;
+  const one = await target(context, (request, response) => {
+    asked += 1;
+    if (asked <= 3) answers(200)(request, response);
+  });
+  const { prober, probes } = running(context, configOf({ one: [one.origin] }));
+  await prober.firstRound();
+  prober.start();
+  await eventually(() => asked === 4);
+  await prober.stop();
+  await sleep(600);
+  assert.equal(asked, 4);
+  assert.equal(probes.length, 3);
+});

@@ -221,8 +221,11 @@ test("a view stays the same object while nothing changes that a decision could s
   const world = new World();
   world.probes([1, 2, 3], "pass 20ms lag=5");
   const { view } = world.table;
-  for (let n = 0; n < 100; n += 1) world.probes([1, 2, 3], `pass ${20 + (n % 7) / 10}ms lag=${n % 9}.5`);
-  world.pass(5_000);
+  for (let n = 0; n < 100; n += 1) {
+    world.probes([1, 2, 3], `pass ${20 + (n % 7) / 10}ms lag=${n % 9}.5`);
+    world.pass(2_000);
+  }
+  assert.notEqual(world.table.status()[0]?.latencyMs, 20, "the exact latency moves");
   world.table.started(world.endpoint(1));
   assert.equal(world.table.view, view);
 });
@@ -347,7 +350,7 @@ test("a reload that changes nothing changes nothing", () => {
 test("a reload keeps the endpoints it names, adds new ones unknown, and forgets the others", () => {
   const world = new World();
   world.probes([1, 2, 3], "pass 20ms");
-  const kept = world.endpoint(2);
+  const [kept, removed] = [world.endpoint(2), world.endpoint(3).dispatcher];
   const regions = {
     "ap-south": { role: "standby", endpoints: ["http://127.0.0.1:4"] },
     "us-east": { role: "writer", endpoints: ["http://127.0.0.1:1/"], weight: 7 },
@@ -362,6 +365,7 @@ test("a reload keeps the endpoints it names, adds new ones unknown, and forgets 
   assert.equal(world.endpoint(2), kept);
   assert.equal(world.endpoint(5).health, "unknown");
   assert.throws(() => world.endpoint(3));
+  assert.equal(removed.closed, true);
   assert.deepEqual(world.said, ["us-east unknown->up", "eu-west unknown->up"]);
 });
 
