@@ -7,7 +7,7 @@ import { Breaker } from "./breaker.ts";
 import { RedisPinStore } from "./redis.ts";
 import type { Pid, PinInspection, PinStore } from "./store.ts";
 
-const PROBE_PIN_MS = 1_000;
+const PROBE_PIN_MS = 1;
 const READY_POLL_MS = 10;
 
 /** The shared store behind its circuit breaker: every call is answered within one command time-out. */

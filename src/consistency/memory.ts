@@ -72,6 +72,11 @@ export class MemoryPinStore implements PinStore {
     this.#users.clear();
   }
 
+  /** Users in memory, some of whom may be pinned no longer. */
+  get held(): number {
+    return this.#users.size;
+  }
+
   /** Users pinned now. Sweeps everything, so it is for a gauge and not for a request. */
   count(): number {
     const now = this.#clock.now();

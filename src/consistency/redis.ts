@@ -44,7 +44,7 @@ return { last[2] - now, writes }
 interface PinCommands {
   meridianBegin(key: string, writeId: string, ttlMs: number): Promise<unknown>;
   meridianEnd(key: string, writeId: string, ttlMs: number): Promise<unknown>;
-  meridianInspect(key: string): Promise<[remainingMs: number, writes: number] | null>;
+  meridianInspect(key: string): Promise<readonly [remainingMs: unknown, writes: unknown] | null>;
 }
 
 /**
@@ -66,27 +66,29 @@ export class RedisPinStore implements PinStore {
 
   async begin(pids: readonly Pid[], writeId: string, ttlMs: number): Promise<void> {
     const ttl = Math.ceil(ttlMs);
-    await Promise.all(pids.map((pid) => this.#client.meridianBegin(this.#key(pid), writeId, ttl)));
+    const done = pids.map((pid) => this.#client.meridianBegin(this.#key(pid), writeId, ttl));
+    for (const reply of await Promise.all(done)) integer(reply);
   }
 
   async end(pids: readonly Pid[], writeId: string, ttlMs: number): Promise<void> {
     const ttl = Math.ceil(ttlMs);
-    await Promise.all(pids.map((pid) => this.#client.meridianEnd(this.#key(pid), writeId, ttl)));
+    const done = pids.map((pid) => this.#client.meridianEnd(this.#key(pid), writeId, ttl));
+    for (const reply of await Promise.all(done)) integer(reply);
   }
 
   /** Asks the primary this client is connected to, never a replica of it. */
   async remaining(pids: readonly Pid[]): Promise<number> {
     const left = await Promise.all(pids.map((pid) => this.#client.pttl(this.#key(pid))));
-    return Math.max(0, ...left);
+    return Math.max(0, ...left.map(integer));
   }
 
   async inspect(pid: Pid): Promise<PinInspection | null> {
     const found = await this.#client.meridianInspect(this.#key(pid));
-    return found === null ? null : { pid, remainingMs: found[0], writes: found[1] };
+    return found === null ? null : { pid, remainingMs: integer(found[0]), writes: integer(found[1]) };
   }
 
   async release(pid: Pid): Promise<boolean> {
-    return (await this.#client.unlink(this.#key(pid))) > 0;
+    return integer(await this.#client.unlink(this.#key(pid))) > 0;
   }
 
   async close(): Promise<void> {}
@@ -94,6 +96,12 @@ export class RedisPinStore implements PinStore {
   #key(pid: Pid): string {
     return `{${this.#namespace}:${shardOf(pid)}}:p:${pid}`;
   }
+}
+
+/** Anything but a number is not our Redis speaking, and must not be read as "no pin". */
+function integer(reply: unknown): number {
+  if (typeof reply === "number" && Number.isSafeInteger(reply)) return reply;
+  throw new TypeError("Redis answered what is no integer");
 }
 
 /** From the pid's first byte, which is uniform, since a pid is a hash. */

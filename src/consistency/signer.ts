@@ -27,7 +27,7 @@ export class Signer {
   verify(purpose: string, text: string): string | null {
     if (text.length > MAX_TEXT_LENGTH) return null;
     const dot = text.indexOf(".");
-    if (dot < 1) return null;
+    if (dot < 0) return null;
     const body = text.slice(0, dot);
     const given = text.slice(dot + 1);
     const signed = this.#secrets.some((secret) => equal(given, mac(secret, purpose, body)));

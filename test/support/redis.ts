@@ -1,7 +1,14 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { connect, createServer } from "node:net";
+import { connect } from "node:net";
 import { createInterface } from "node:readline";
+import { freePort } from "./ports.ts";
+
+/** None outlives the test's process, whatever becomes of it. */
+const running = new Set<ChildProcess>();
+process.once("exit", () => {
+  for (const child of running) child.kill("SIGKILL");
+});
 
 /** A redis-server of a test's own, on a free port of the loopback, that keeps nothing on disk. */
 export class RedisServer {
@@ -78,7 +85,8 @@ export async function startRedis(): Promise<RedisServer> {
 async function launch(port: number): Promise<ChildProcess> {
   const options = ["--port", `${port}`, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"];
   const child = spawn("redis-server", options, { stdio: ["ignore", "pipe", "inherit"] });
-  process.once("exit", () => child.kill("SIGKILL"));
+  running.add(child);
+  child.once("exit", () => running.delete(child));
   const failed = once(child, "exit").then(() => {
     throw new Error(`redis-server did not start on port ${port}`);
   });
@@ -91,14 +99,4 @@ async function said(child: ChildProcess, words: string): Promise<void> {
   if (child.stdout === null) throw new Error("redis-server has no output");
   for await (const line of createInterface(child.stdout)) if (line.includes(words)) break;
   child.stdout.resume();
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, "127.0.0.1");
-  await once(probe, "listening");
-  const address = probe.address();
-  probe.close();
-  await once(probe, "close");
-  if (address === null || typeof address === "string") throw new Error("no port");
-  return address.port;
 }

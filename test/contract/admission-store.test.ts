@@ -1,0 +1,116 @@
+import assert from "node:assert/strict";
+import { after, afterEach, before, describe, it } from "node:test";
+import { type AdmissionRecord, AdmissionStoreAway } from "../../src/fleet/admissions.ts";
+import { RedisAdmissionStore } from "../../src/fleet/redis-admissions.ts";
+import { connectRedis, type RedisClient } from "../../src/redis.ts";
+import { eventually } from "../support/eventually.ts";
+import { type RedisServer, startRedis } from "../support/redis.ts";
+
+const DRAINING: AdmissionRecord = {
+  state: "draining",
+  reason: 'a "quoted" reason, ünïcode',
+  by: "ops",
+  sinceWallMs: 1_790_000_000_000,
+  deadlineWallMs: null,
+};
+
+describe("the admissions of a fleet", () => {
+  let server: RedisServer;
+  const clients: RedisClient[] = [];
+  const stores: RedisAdmissionStore[] = [];
+
+  before(async () => {
+    server = await startRedis();
+  });
+
+  after(async () => {
+    await server.stop();
+  });
+
+  afterEach(async () => {
+    for (const store of stores.splice(0)) await store.close();
+    for (const client of clients.splice(0)) client.disconnect();
+    await server.restart();
+  });
+
+  async function edge(): Promise<RedisAdmissionStore> {
+    const client = connectRedis(server.url, "fleet");
+    clients.push(client);
+    await eventually(() => client.status === "ready");
+    const store = new RedisAdmissionStore(client, "meridian");
+    stores.push(store);
+    await store.start();
+    return store;
+  }
+
+  const reconnected = () => eventually(() => clients.every(({ status }) => status === "ready"));
+
+  it("reach the edge that set them at once and every other soon, as they were said", async () => {
+    const [here, there] = [await edge(), await edge()];
+    const heard: number[] = [];
+    there.onChange((admissions) => heard.push(admissions.size));
+    await here.set("eu-west", DRAINING);
+    assert.deepEqual(here.get().get("eu-west"), DRAINING);
+    await eventually(() => there.get().has("eu-west"));
+    assert.deepEqual(there.get().get("eu-west"), DRAINING);
+    assert.deepEqual(heard, [1]);
+  });
+
+  it("are found by an edge that starts later", async () => {
+    await (await edge()).set("eu-west", DRAINING);
+    assert.deepEqual((await edge()).get().get("eu-west"), DRAINING);
+  });
+
+  it("hold while Redis is away, and a change is refused", async () => {
+    const here = await edge();
+    await here.set("eu-west", DRAINING);
+    await server.kill();
+    await eventually(() => clients.every(({ status }) => status !== "ready"));
+    await assert.rejects(here.set("us-east", DRAINING), AdmissionStoreAway);
+    assert.deepEqual([...here.get().keys()], ["eu-west"]);
+  });
+
+  it("are refused within a second by a Redis that stands still", async () => {
+    const here = await edge();
+    server.pause();
+    try {
+      await assert.rejects(here.set("eu-west", DRAINING), /timeout/);
+    } finally {
+      server.resume();
+    }
+  });
+
+  it("are put back by any edge into a Redis that has lost its memory", async () => {
+    const here = await edge();
+    await here.set("eu-west", DRAINING);
+    await server.restart();
+    await reconnected();
+    await eventually(async () => (await server.command("HLEN meridian:topology")).includes(":1"));
+    assert.deepEqual(here.get().get("eu-west"), DRAINING);
+    assert.deepEqual((await edge()).get().get("eu-west"), DRAINING);
+  });
+
+  it("are none when Redis is away from the start", async () => {
+    await server.kill();
+    const client = connectRedis(server.url, "fleet");
+    clients.push(client);
+    const store = new RedisAdmissionStore(client, "meridian");
+    stores.push(store);
+    await store.start();
+    assert.equal(store.get().size, 0);
+  });
+
+  it("leave out what cannot be read, and what is not an admission", async () => {
+    const here = await edge();
+    await here.set("eu-west", DRAINING);
+    for (const field of [
+      "epoch 3",
+      "admission:a junk",
+      "admission:b {}",
+      'admission:c "x"',
+      "admission:d null",
+    ])
+      await server.command(`HSET meridian:topology ${field}`);
+    assert.deepEqual([...(await edge()).get().keys()], ["eu-west"]);
+  });
+});

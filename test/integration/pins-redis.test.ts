@@ -1,0 +1,264 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { type AddressInfo, createServer, type Socket } from "node:net";
+import { after, afterEach, before, describe, it } from "node:test";
+import { systemClock } from "../../src/clock.ts";
+import { configSchema } from "../../src/config/schema.ts";
+import { guardRedis } from "../../src/consistency/guarded.ts";
+import { Pins } from "../../src/consistency/pins.ts";
+import { EventBus } from "../../src/events.ts";
+import { COMMAND_TIMEOUT_MS, connectRedis, type RedisClient } from "../../src/redis.ts";
+import { eventually } from "../support/eventually.ts";
+import { type RedisServer, startRedis } from "../support/redis.ts";
+
+const STRANGER = { carriesToken: false };
+const INTENT_MS = 40_000;
+const WINDOW_MS = 10_000;
+/** A pin that a command shortened or lost would be told by seconds. */
+const SLACK_MS = 5_000;
+/** One command time-out, on a machine that is busy with other things. */
+const PROMPTLY_MS = COMMAND_TIMEOUT_MS + 1_500;
+
+interface Edge {
+  readonly pins: Pins;
+  readonly client: RedisClient;
+  /** What its bus said of Redis: `up` or `down`. */
+  readonly states: string[];
+  /** Commands that failed. */
+  readonly failures: string[];
+}
+
+const edges: Edge[] = [];
+
+/** The pins of one edge over this Redis. */
+async function edge(url: string, readyMs = 2_000): Promise<Edge> {
+  const events = new EventBus();
+  const [states, failures]: [string[], string[]] = [[], []];
+  events.on("redisState", ({ up }) => states.push(up ? "up" : "down"));
+  events.on("pinStoreFailed", ({ op, cause }) => failures.push(`${op}: ${cause}`));
+  const client = connectRedis(url, "test");
+  const store = guardRedis(client, "meridian", { clock: systemClock, events });
+  await store.ready(readyMs);
+  const config = configSchema.parse({ regions: {} });
+  const made = { pins: new Pins(config, { clock: systemClock, events, store }), client, states, failures };
+  edges.push(made);
+  return made;
+}
+
+async function closeEdges(): Promise<void> {
+  for (const { pins, client } of edges.splice(0)) {
+    await pins.close();
+    client.disconnect();
+  }
+}
+
+async function timed<T>(work: () => Promise<T>): Promise<{ readonly answer: T; readonly tookMs: number }> {
+  const startedAtMs = performance.now();
+  const answer = await work();
+  return { answer, tookMs: performance.now() - startedAtMs };
+}
+
+const isDown = ({ states }: Edge) => eventually(() => states.at(-1) === "down");
+const isUp = ({ states }: Edge) => eventually(() => states.at(-1) === "up");
+
+describe("pins over a real redis-server", () => {
+  let server: RedisServer;
+
+  before(async () => {
+    server = await startRedis();
+  });
+
+  after(async () => {
+    await server.stop();
+  });
+
+  afterEach(async () => {
+    await closeEdges();
+    await server.restart();
+  });
+
+  it("are seen by every edge once they are recorded, and by none after the write did not happen", async () => {
+    const [here, there] = [await edge(server.url), await edge(server.url)];
+    const pin = here.pins.open(["user"]);
+    assert.equal(await pin.acknowledged, "recorded");
+    assert.equal(await there.pins.read(["user"], STRANGER), "pinned");
+    pin.settle("notWritten");
+    await eventually(async () => (await there.pins.read(["user"], STRANGER)) === "free");
+  });
+
+  it("cost one command to begin, one to end and one to look up, for each identity", async () => {
+    const [here, there] = [await edge(server.url), await edge(server.url)];
+    const warm = here.pins.open(["warm"]);
+    await warm.acknowledged;
+    warm.settle("committed");
+    await eventually(async () => ((await here.pins.inspect("warm"))?.remainingMs ?? INTENT_MS) <= WINDOW_MS);
+    await server.command("CONFIG RESETSTAT");
+
+    const pin = here.pins.open(["login", "browser"]);
+    await pin.acknowledged;
+    pin.settle("committed");
+    await there.pins.read(["login", "browser"], STRANGER);
+    await eventually(async () => (await server.commandCounts()).get("evalsha") === 4);
+    const counts = await server.commandCounts();
+    assert.equal(counts.get("pttl"), 2);
+    assert.equal(counts.get("eval"), undefined);
+  });
+
+  it("leave nothing behind in Redis when they are over", async () => {
+    const here = await edge(server.url);
+    const pin = here.pins.open(["user"]);
+    await pin.acknowledged;
+    pin.settle("notWritten");
+    await eventually(async () => (await server.command("DBSIZE")).startsWith(":0"));
+  });
+
+  it("hold on this edge when Redis is killed, and nobody waits for it", async () => {
+    const here = await edge(server.url);
+    await here.pins.open(["user"]).acknowledged;
+    await server.kill();
+    await isDown(here);
+    const { tookMs } = await timed(async () => {
+      for (let i = 0; i < 30; i += 1) {
+        assert.equal(here.pins.known(["user"], 0), "pinned");
+        assert.equal(await here.pins.read(["other"], STRANGER), "unknown");
+        assert.equal(await here.pins.open([`other${i}`]).acknowledged, "unrecorded");
+      }
+    });
+    assert.ok(tookMs < 30 * COMMAND_TIMEOUT_MS * 0.5, `60 answers took ${tookMs} ms`);
+    assert.ok(here.failures.length <= 10, here.failures.join());
+  });
+
+  it("are recorded again soon after Redis is back, with one word for each change", async () => {
+    const here = await edge(server.url);
+    await server.restart();
+    await eventually(async () => (await here.pins.open(["user"]).acknowledged) === "recorded");
+    await isUp(here);
+    assert.deepEqual(here.states, ["up", "down", "up"]);
+  });
+
+  it("are answered within one command time-out by a Redis that stands still, then at once", async () => {
+    const here = await edge(server.url);
+    server.pause();
+    const first = await timed(() => here.pins.read(["user"], STRANGER));
+    const write = await timed(() => here.pins.open(["user"]).acknowledged);
+    assert.deepEqual([first.answer, write.answer], ["unknown", "unrecorded"]);
+    assert.ok(first.tookMs < PROMPTLY_MS && write.tookMs < PROMPTLY_MS, `${first.tookMs}, ${write.tookMs}`);
+    await Promise.all(Array.from({ length: 5 }, () => here.pins.read(["other"], STRANGER)));
+    await isDown(here);
+    const failed = here.failures.length;
+    const later = await timed(() => here.pins.read(["other"], STRANGER));
+    assert.equal(later.answer, "unknown");
+    assert.equal(here.failures.length, failed, "a command was sent while the breaker was open");
+    server.resume();
+    await isUp(here);
+  });
+
+  it("come to no harm from commands that timed out and run late", async () => {
+    const [here, there] = [await edge(server.url), await edge(server.url)];
+    const [held, committed] = [here.pins.open(["held"]), here.pins.open(["committed"])];
+    assert.deepEqual([await held.acknowledged, await committed.acknowledged], ["recorded", "recorded"]);
+    server.pause();
+    committed.settle("committed");
+    const cancelled = there.pins.open(["held"]);
+    cancelled.settle("notWritten");
+    const lost = there.pins.open(["lost"]);
+    assert.deepEqual([await cancelled.acknowledged, await lost.acknowledged], ["unrecorded", "unrecorded"]);
+    server.resume();
+    await Promise.all([isUp(here), isUp(there)]);
+    const remainingMs = async (pid: string) => (await here.pins.inspect(pid))?.remainingMs ?? 0;
+    assert.ok((await remainingMs("held")) > INTENT_MS - SLACK_MS);
+    assert.ok((await remainingMs("committed")) > WINDOW_MS - SLACK_MS);
+    assert.ok((await remainingMs("lost")) <= INTENT_MS);
+  });
+
+  it("hold on the edge that took the write when Redis is emptied", async () => {
+    const here = await edge(server.url);
+    await here.pins.open(["user"]).acknowledged;
+    await server.flush();
+    assert.equal(here.pins.known(["user"], 0), "pinned");
+    assert.equal(await here.pins.open(["other"]).acknowledged, "recorded");
+  });
+
+  const refusals: readonly [string, string, string, string][] = [
+    ["is read-only", "REPLICAOF 127.0.0.1 1", "REPLICAOF NO ONE", "READONLY"],
+    ["is full", "CONFIG SET maxmemory 1", "CONFIG SET maxmemory 0", "OOM"],
+  ];
+  for (const [state, break_, mend, cause] of refusals)
+    it(`are unrecorded, in one word, by a Redis that ${state}, and recorded when it no longer is`, async () => {
+      const here = await edge(server.url);
+      await server.command(break_);
+      for (let i = 0; i < 20; i += 1)
+        assert.equal(await here.pins.open([`user${i}`]).acknowledged, "unrecorded");
+      await isDown(here);
+      assert.ok(
+        here.failures.some((failure) => failure.endsWith(cause)),
+        here.failures.join(),
+      );
+      assert.ok(here.failures.length <= 10, here.failures.join());
+      await server.command(mend);
+      await isUp(here);
+      assert.equal(await here.pins.open(["user"]).acknowledged, "recorded");
+      assert.deepEqual(here.states, ["up", "down", "up"]);
+    });
+
+  it("are kept as soon as a Redis that was away from the start appears", async () => {
+    await server.kill();
+    const here = await edge(server.url, 300);
+    assert.deepEqual(here.states, ["down"]);
+    assert.equal(await here.pins.open(["user"]).acknowledged, "unrecorded");
+    await server.restart();
+    await isUp(here);
+    assert.equal(await here.pins.open(["user"]).acknowledged, "recorded");
+  });
+});
+
+describe("pins over something that is no good Redis", () => {
+  afterEach(closeEdges);
+
+  const manners: readonly [string, (socket: Socket) => void][] = [
+    ["speaks HTTP", (socket) => socket.on("data", () => socket.write("HTTP/1.1 400 Bad Request\r\n\r\n"))],
+    ["speaks in random bytes", (socket) => socket.on("data", () => socket.write(Buffer.alloc(64, 0xff)))],
+    ["speaks before it is asked", (socket) => socket.write("+OK\r\n:1\r\n$-1\r\n")],
+    [
+      "announces an answer of a terabyte",
+      (socket) => socket.on("data", () => socket.write("$999999999999\r\nx")),
+    ],
+    [
+      "nests its answers without end",
+      (socket) => socket.on("data", () => socket.write("*1\r\n".repeat(1_000))),
+    ],
+    [
+      "answers every command with -LOADING",
+      (socket) => answer(socket, "-LOADING Redis is loading the dataset in memory\r\n"),
+    ],
+    [
+      "answers every command with -NOAUTH",
+      (socket) => answer(socket, "-NOAUTH Authentication required.\r\n"),
+    ],
+    ["answers every command with a string", (socket) => answer(socket, "$5\r\nhello\r\n")],
+    ["accepts and never answers", () => {}],
+    ["hangs up at once", (socket) => socket.destroy()],
+    ["resets on the first byte", (socket) => socket.on("data", () => socket.resetAndDestroy())],
+  ];
+
+  for (const [manner, behave] of manners)
+    it(`are unrecorded and reads unknown, promptly and without a crash, when it ${manner}`, async (test) => {
+      const server = createServer((socket) => behave(socket.on("error", () => {}))).listen(0, "127.0.0.1");
+      test.after(() => server.close());
+      await once(server, "listening");
+      const here = await edge(`redis://127.0.0.1:${(server.address() as AddressInfo).port}`, 300);
+      const { answer, tookMs } = await timed(() =>
+        Promise.all([here.pins.open(["user"]).acknowledged, here.pins.read(["other"], STRANGER)]),
+      );
+      assert.deepEqual(answer, ["unrecorded", "unknown"]);
+      assert.ok(tookMs < PROMPTLY_MS, `${tookMs} ms`);
+      assert.deepEqual(here.states, ["down"]);
+    });
+});
+
+function answer(socket: Socket, reply: string): void {
+  socket.on("data", (commands) => {
+    const count = commands.toString().split(/^\*/m).length - 1;
+    socket.write(reply.repeat(count));
+  });
+}
