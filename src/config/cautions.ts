@@ -39,12 +39,15 @@ function boundedIsStrict({ consistency }: Config): readonly Finding[] {
   return [finding(["consistency", "mode"], "bounded is served as strict for now", hint)];
 }
 
+/** A replica that stops replicating is noticed when its next probe reports it: until then it lags that much more. */
 function lagBeyondWindow({ consistency, health }: Config): readonly Finding[] {
   const { mode, graceWindow } = consistency;
-  if (mode === "off" || health.maxLag <= graceWindow) return [];
-  const [lag, window] = [formatDuration(health.maxLag), formatDuration(graceWindow)];
-  const message = `a replica may lag ${lag}, and ${window} after a write its user may read there`;
-  return [finding(["health", "maxLag"], message, "keep it at or below consistency.graceWindow")];
+  const { maxLag, interval, timeout } = health;
+  const worstLag = maxLag + interval + timeout;
+  if (mode === "off" || worstLag < graceWindow) return [];
+  const [lag, window] = [formatDuration(worstLag), formatDuration(graceWindow)];
+  const message = `with the interval and timeout of a probe a replica may lag ${lag}, and ${window} after a write its user may read there`;
+  return [finding(["health", "maxLag"], message, "keep the sum of the three below consistency.graceWindow")];
 }
 
 function idleWeight(config: Config): readonly Finding[] {

@@ -143,7 +143,7 @@ describe("a warning", () => {
     [
       "more lag than the window hides",
       `${REGIONS}\n${SECRET}\n${REDIS}\nhealth: { maxLag: 11s }`,
-      "4:19: warning: health.maxLag: a replica may lag 11s, and 10s after a write its user may read there (keep it at or below consistency.graceWindow)",
+      "4:19: warning: health.maxLag: with the interval and timeout of a probe a replica may lag 14s, and 10s after a write its user may read there (keep the sum of the three below consistency.graceWindow)",
     ],
     [
       "a weight of nothing where weights do not count",
