@@ -118,9 +118,8 @@ export class Breaker {
     if (this.#timer !== null) clearTimeout(this.#timer);
   }
 
-  /** A command that was sent before the breaker opened says nothing about now. */
+  /** Never closes the breaker: a command that was sent before it opened says nothing about now. */
   #count(succeeded: boolean, cause: string | null): void {
-    if (this.#open) return;
     this.#tally = counted(this.#tally, succeeded, this.#clock.now());
     if (isBroken(this.#tally)) this.trip(cause ?? "unsteady");
   }

@@ -83,9 +83,14 @@ describe("the admissions of a fleet", () => {
   it("are put back by any edge into a Redis that has lost its memory", async () => {
     const here = await edge();
     await here.set("eu-west", DRAINING);
+    let changes = 0;
+    here.onChange(() => {
+      changes += 1;
+    });
     await server.restart();
     await reconnected();
     await eventually(async () => (await server.command("HLEN meridian:topology")).includes(":1"));
+    assert.equal(changes, 0);
     assert.deepEqual(here.get().get("eu-west"), DRAINING);
     assert.deepEqual((await edge()).get().get("eu-west"), DRAINING);
   });
