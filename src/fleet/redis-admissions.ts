@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { type RedisClient, redisCause } from "../redis.ts";
 import {
   AdmissionBoard,
@@ -11,6 +12,8 @@ const FIELD_PREFIX = "admission:";
 /** Edges follow within 2 s: one interval with its jitter, one command time-out, and room. */
 const POLL_INTERVAL_MS = 1_000;
 const POLL_JITTER = 0.1;
+const START_PATIENCE_MS = 1_000;
+const START_PAUSE_MS = 20;
 
 /**
  * Admissions that all edges share, in the hash `NAMESPACE:topology`, one JSON field for each region. Followed
@@ -50,8 +53,12 @@ export class RedisAdmissionStore implements AdmissionStore {
     return this.#board.onChange(listener);
   }
 
+  /** An edge must not open for clients before it knows what is drained, if Redis can tell it within a second. */
   async start(): Promise<void> {
-    await this.#poll();
+    for (let waitedMs = 0; waitedMs < START_PATIENCE_MS; waitedMs += START_PAUSE_MS) {
+      if (await this.#poll()) break;
+      await sleep(START_PAUSE_MS);
+    }
     this.#pollLater();
   }
 
@@ -60,11 +67,13 @@ export class RedisAdmissionStore implements AdmissionStore {
     clearTimeout(this.#timer);
   }
 
-  async #poll(): Promise<void> {
+  /** False when Redis did not answer: the last known holds, and the pin store's breaker has told the world. */
+  async #poll(): Promise<boolean> {
     try {
       await this.#follow(readAdmissions(await this.#client.hgetall(this.#key)));
+      return true;
     } catch {
-      // The last known holds; that Redis is away is said by the pin store's breaker.
+      return false;
     }
   }
 
@@ -85,7 +94,7 @@ export class RedisAdmissionStore implements AdmissionStore {
   #pollLater(): void {
     if (this.#closed) return;
     const delayMs = POLL_INTERVAL_MS * (1 + POLL_JITTER * (2 * this.#chance() - 1));
-    this.#timer = setTimeout(() => void this.start(), delayMs);
+    this.#timer = setTimeout(() => void this.#poll().then(() => this.#pollLater()), delayMs);
     this.#timer.unref();
   }
 }

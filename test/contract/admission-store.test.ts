@@ -33,10 +33,10 @@ describe("the admissions of a fleet", () => {
     await server.restart();
   });
 
+  /** An edge's view, from before its connection stands. */
   async function edge(): Promise<RedisAdmissionStore> {
     const client = connectRedis(server.url, "fleet");
     clients.push(client);
-    await eventually(() => client.status === "ready");
     const store = new RedisAdmissionStore(client, "meridian");
     stores.push(store);
     await store.start();
@@ -56,7 +56,7 @@ describe("the admissions of a fleet", () => {
     assert.deepEqual(heard, [1]);
   });
 
-  it("are found by an edge that starts later", async () => {
+  it("are known to an edge that starts later, as soon as it has started", async () => {
     await (await edge()).set("eu-west", DRAINING);
     assert.deepEqual((await edge()).get().get("eu-west"), DRAINING);
   });
