@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { systemClock } from "../clock.ts";
 import { type RedisClient, redisCause } from "../redis.ts";
 import {
   AdmissionBoard,
@@ -55,10 +56,8 @@ export class RedisAdmissionStore implements AdmissionStore {
 
   /** An edge must not open for clients before it knows what is drained, if Redis can tell it within a second. */
   async start(): Promise<void> {
-    for (let waitedMs = 0; waitedMs < START_PATIENCE_MS; waitedMs += START_PAUSE_MS) {
-      if (await this.#poll()) break;
-      await sleep(START_PAUSE_MS);
-    }
+    const giveUpAtMs = systemClock.now() + START_PATIENCE_MS;
+    while (!(await this.#poll()) && systemClock.now() < giveUpAtMs) await sleep(START_PAUSE_MS);
     this.#pollLater();
   }
 

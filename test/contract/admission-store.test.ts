@@ -95,6 +95,17 @@ describe("the admissions of a fleet", () => {
     assert.deepEqual((await edge()).get().get("eu-west"), DRAINING);
   });
 
+  it("do not keep an edge from starting when Redis stands still", async () => {
+    server.pause();
+    const startedAtMs = performance.now();
+    try {
+      assert.equal((await edge()).get().size, 0);
+    } finally {
+      server.resume();
+    }
+    assert.ok(performance.now() - startedAtMs < 3_000);
+  });
+
   it("are none when Redis is away from the start", async () => {
     await server.kill();
     const client = connectRedis(server.url, "fleet");
