@@ -87,6 +87,8 @@ export interface EdgeEvents {
     readonly problems: readonly string[];
   };
   audited: AuditLine;
+  /** A bug of ours: the request got a 500 and the process goes on. */
+  failed: { readonly where: string; readonly error: Error };
 }
 
 /** One change by an operator, or one that was refused. */

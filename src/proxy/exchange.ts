@@ -4,6 +4,7 @@ import type { Fault } from "../errors.ts";
 import type { AffinityResult, Attempt, Consistency, RequestRecord } from "../events.ts";
 import type { Endpoint } from "../regions/table.ts";
 import type { Decision, DecisionInputs, PinReading, Reason } from "../routing/decide.ts";
+import { pinWindowMs } from "../routing/lag.ts";
 import type { RequestBody } from "./body.ts";
 import type { AttemptResult } from "./forward.ts";
 import type { Passage } from "./headers.ts";
@@ -66,6 +67,13 @@ export class Exchange {
   get reason(): Reason | null {
     if (this.decision?.kind !== "routed") return null;
     return this.dispatches > 1 && this.decision.reason !== "last-resort" ? "retry" : this.decision.reason;
+  }
+
+  /** How long this user stays with the writer after this request, if it wrote. */
+  get pinWindowMs(): number {
+    const { config, rules } = this.settings;
+    const { graceWindow } = config.consistency;
+    return this.inputs === null ? graceWindow : pinWindowMs(graceWindow, this.inputs.view, rules);
   }
 
   get pin(): PinReading {

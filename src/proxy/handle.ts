@@ -5,9 +5,10 @@ import type { Pins } from "../consistency/pins.ts";
 import { FAULTS, type Fault } from "../errors.ts";
 import type { EventBus } from "../events.ts";
 import type { Endpoint, RegionTable } from "../regions/table.ts";
-import { type DecisionInputs, decide, type Routed, takesWrites } from "../routing/decide.ts";
+import { type DecisionInputs, decide, type Routed } from "../routing/decide.ts";
 import { isSafe } from "../routing/intent.ts";
 import { RetryBudget } from "../routing/retry.ts";
+import { takesWrites } from "../routing/writers.ts";
 import { RequestBody } from "./body.ts";
 import { Exchange } from "./exchange.ts";
 import { type AttemptResult, forward, servernameOf } from "./forward.ts";
@@ -239,10 +240,11 @@ function lastFault({ attempts }: Exchange): Fault | null {
  * Closes a write's pin by what is known of the write. A time-out, a reset or a 5xx says nothing: the intent then
  * lives out its time.
  */
-function settle({ attempts }: Exchange, { pin, wrote }: Writing): void {
+function settle(exchange: Exchange, { pin, wrote }: Writing): void {
   if (pin === null) return;
-  const last = attempts.at(-1)?.result;
+  const last = exchange.attempts.at(-1)?.result;
   if (last === undefined || (last.status === null && !last.sent)) pin.settle("notWritten");
   else if (last.fault !== null || last.status === null || last.status >= 500) pin.settle("unknown");
-  else pin.settle(wrote === false ? "notWritten" : "committed");
+  else if (wrote === false) pin.settle("notWritten");
+  else pin.settle("committed", exchange.pinWindowMs);
 }

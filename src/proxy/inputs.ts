@@ -1,6 +1,7 @@
 import type { Pins } from "../consistency/pins.ts";
-import { type DecisionInputs, decide, type PinReading, takesWrites } from "../routing/decide.ts";
+import { type DecisionInputs, decide, type PinReading } from "../routing/decide.ts";
 import type { View } from "../routing/region.ts";
+import { takesWrites } from "../routing/writers.ts";
 import type { Reading } from "./reading.ts";
 import type { Settings } from "./settings.ts";
 

@@ -2,7 +2,7 @@ import type { Clock } from "../clock.ts";
 import { setCookie } from "../consistency/cookies.ts";
 import type { Anonymous, Pids } from "../consistency/identities.ts";
 import type { OpenPin, Pins } from "../consistency/pins.ts";
-import { PIN_COOKIE, TOKEN_HEADER } from "../consistency/token.ts";
+import { CLOCK_SKEW_MS, PIN_COOKIE, TOKEN_HEADER } from "../consistency/token.ts";
 import { settleAffinity } from "./affinity-cookie.ts";
 import type { Exchange } from "./exchange.ts";
 import type { HeaderList, RegionHead } from "./headers.ts";
@@ -89,11 +89,10 @@ function compose(
   return headers;
 }
 
-/** The user's own copy of the pin, for when Redis is not to be had. */
-function pushToken(headers: HeaderList, { settings, secure, inputs }: Exchange): void {
-  const { graceWindow } = settings.config.consistency;
-  const token = settings.tokens.issue(graceWindow, inputs?.view.epoch ?? 0);
-  const maxAgeSeconds = Math.ceil(graceWindow / 1_000);
+/** The user's own copy of the pin, for when Redis is not to be had. It outlives the pin by the skew that its reader allows. */
+function pushToken(headers: HeaderList, { settings, secure, inputs, pinWindowMs }: Exchange): void {
+  const token = settings.tokens.issue(pinWindowMs, inputs?.view.epoch ?? 0);
+  const maxAgeSeconds = Math.ceil((pinWindowMs + CLOCK_SKEW_MS) / 1_000);
   headers.push(TOKEN_HEADER, token, "set-cookie", setCookie(PIN_COOKIE, token, { maxAgeSeconds, secure }));
 }
 

@@ -1,6 +1,8 @@
 import type { Intent, PathRule } from "./intent.ts";
+import { lags } from "./lag.ts";
 import type { Region, View } from "./region.ts";
 import type { ResidencyRule } from "./residency.ts";
+import { takesWrites } from "./writers.ts";
 
 /**
  * What is known of a user's pin. `unknown` is not `free`: the store did not answer, so the reader is
@@ -121,11 +123,6 @@ export function verdicts(decision: Decision, inputs: DecisionInputs): readonly V
   });
 }
 
-/** Whether a region takes writes: all writers under `multi-writer`, else the write region alone. */
-export function takesWrites(region: Region, view: View, rules: Rules): boolean {
-  return rules.topology === "multi-writer" ? region.role === "writer" : region.id === view.writeRegion;
-}
-
 function decideWrite(inputs: DecisionInputs): Decision {
   const writer = chooseWriter(inputs);
   return writer ? routed(writer, retryOr(inputs.tried, "write")) : refuseWriter(inputs);
@@ -224,13 +221,6 @@ function readObstacle(region: Region, inputs: DecisionInputs): Obstacle | null {
   if (facts.identified && facts.intent === "read" && lags(region, view, rules)) return "lagging";
   const returning = facts.intent === "read" && facts.affinity === region.id;
   return region.admission === "draining" && !returning ? "draining" : null;
-}
-
-/** A replica whose lag is unknown while others report theirs is not trusted to be fresh. */
-function lags(region: Region, view: View, rules: Rules): boolean {
-  if (takesWrites(region, view, rules)) return false;
-  if (region.lagMs !== null) return region.lagMs > rules.maxLagMs;
-  return view.regions.some((other) => other.lagMs !== null && !takesWrites(other, view, rules));
 }
 
 function allowed(region: Region, facts: Facts): boolean {

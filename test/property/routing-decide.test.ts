@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { type DecisionInputs, decide, takesWrites, verdicts } from "../../src/routing/decide.ts";
+import { type DecisionInputs, decide, verdicts } from "../../src/routing/decide.ts";
 import type { Region } from "../../src/routing/region.ts";
+import { takesWrites } from "../../src/routing/writers.ts";
 import { inputsOf } from "../unit/routing-world.ts";
 
 const JURISDICTIONS = ["eu", "us", "ap"];

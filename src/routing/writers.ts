@@ -1,0 +1,7 @@
+import type { Rules } from "./decide.ts";
+import type { Region, View } from "./region.ts";
+
+/** Whether a region takes writes: all writers under `multi-writer`, else the write region alone. */
+export function takesWrites(region: Region, view: View, rules: Rules): boolean {
+  return rules.topology === "multi-writer" ? region.role === "writer" : region.id === view.writeRegion;
+}

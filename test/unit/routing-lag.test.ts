@@ -1,0 +1,16 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { pinWindowMs } from "../../src/routing/lag.ts";
+import { RULES, viewOf } from "./routing-world.ts";
+
+test("a user stays with the writer for the grace window", () => {
+  assert.equal(pinWindowMs(10_000, viewOf(), RULES), 10_000);
+});
+
+test("or for twice the lag of the slowest replica that may serve it afterwards", () => {
+  assert.equal(pinWindowMs(5_000, viewOf({ eu: { lagMs: 4_000 } }), RULES), 8_000);
+});
+
+test("a replica that lags too much to serve does not stretch the window", () => {
+  assert.equal(pinWindowMs(5_000, viewOf({ eu: { lagMs: 60_000 } }), RULES), 5_000);
+});
