@@ -235,7 +235,7 @@ describe("metrics", () => {
     feedEverything(events);
     const text = await metrics.render();
     const docs = await readFile(new URL("../../docs/metrics.md", import.meta.url), "utf8");
-    const described = [...docs.matchAll(/^\| `(meridian_\w+)` \| (\w+) \| ([^|]*)\|/gm)].map(
+    const described = [...docs.matchAll(/^\| `(meridian_\w+)`\s*\|\s*(\w+)\s*\|([^|]*)\|/gm)].map(
       ([, name, type, labels]) => `${name} ${type} ${(labels ?? "").replaceAll("`", "").trim()}`.trim(),
     );
     const registered = [...text.matchAll(/^# TYPE (meridian_\w+) (\w+)/gm)].map(([, name, type]) =>
