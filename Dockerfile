@@ -36,9 +36,10 @@ USER 65532:65532
 EXPOSE 8080 9090
 STOPSIGNAL SIGTERM
 
-# Ready: the first round of probes is done and the listener is open. Needs no token and no curl.
+# Ready: the first round of probes is done and the listener is open. Needs no token; MERIDIAN_ADMIN says where to
+# ask when admin.port is not 9090.
 HEALTHCHECK --interval=5s --timeout=3s --start-period=15s --retries=3 \
-  CMD ["node", "-e", "fetch(`${process.env.MERIDIAN_ADMIN ?? 'http://127.0.0.1:9090'}/readyz`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
+  CMD ["node", "/app/dist/main.js", "status", "--ready"]
 
 # Node itself is process 1: it installs handlers for TERM and HUP, and starts no children to reap.
 ENTRYPOINT ["node", "/app/dist/main.js"]

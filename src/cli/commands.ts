@@ -25,6 +25,10 @@ interface ClientOptions extends AdminAddress {
   readonly json?: boolean;
 }
 
+interface StatusOptions extends ClientOptions {
+  readonly ready?: boolean;
+}
+
 interface ChangeOptions extends ClientOptions {
   readonly reason?: string;
   readonly deadline?: string;
@@ -48,14 +52,24 @@ export function addClientCommands(program: Command, io: ClientIo): void {
 
 function addStatus(program: Command, io: ClientIo): void {
   clientCommand(program, "status", "show an edge and every region as it sees them")
-    .addHelpText("after", "\nExample:\n  meridian status --admin http://10.0.0.5:9090")
-    .action((options: ClientOptions) =>
-      run(io, options, async () => {
-        const status = (await call(options, "GET", "/v1/status")) as StatusAnswer;
-        const { regions } = (await call(options, "GET", "/v1/regions")) as { regions: RegionAnswer[] };
-        return { data: { ...status, regions }, text: statusText(status, regions) };
-      }),
+    .option("--ready", "only whether traffic should come to it; needs no token, for health checks")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  meridian status --admin http://10.0.0.5:9090\n  meridian status --ready || echo not yet",
+    )
+    .action((options: StatusOptions) =>
+      run(io, options, () => (options.ready ? readiness(options) : status(options))),
     );
+}
+
+async function status(options: ClientOptions): Promise<Result> {
+  const edge = (await call(options, "GET", "/v1/status")) as StatusAnswer;
+  const { regions } = (await call(options, "GET", "/v1/regions")) as { regions: RegionAnswer[] };
+  return { data: { ...edge, regions }, text: statusText(edge, regions) };
+}
+
+async function readiness(options: ClientOptions): Promise<Result> {
+  return { data: await call(options, "GET", "/readyz"), text: "ready" };
 }
 
 function addDrain(program: Command, io: ClientIo): void {

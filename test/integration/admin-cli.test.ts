@@ -59,6 +59,13 @@ describe("the client commands", () => {
     assert.match(squeezed(out), /^eu-west {2}replica {2}up {2}open {2}12 ms {2}- {2}0 {2}2 {2}7$/m);
   });
 
+  it("status --ready says only whether traffic should come", async () => {
+    const ready = await run(["status", "--ready", ...admin]);
+    assert.deepEqual([ready.out.trim(), ready.exitStatus], ["ready", 0]);
+    const nobody = await run(["status", "--ready", "--admin", "http://127.0.0.1:1"]);
+    assert.equal(nobody.exitStatus, 1);
+  });
+
   it("drain, status and undrain follow one another", async () => {
     const drained = await run([
       "drain",
