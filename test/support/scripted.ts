@@ -6,6 +6,8 @@ import { parseConfig } from "../../src/config/load.ts";
 import { type Edge, startEdge } from "../../src/edge.ts";
 import { createLogger } from "../../src/observe/log.ts";
 
+const SILENT = createLogger({ level: "silent", edge: "edge-under-test" });
+
 /** A region of one test's own making: probes pass, everything else is the handler's. */
 export class ScriptedRegion {
   readonly server: Server;
@@ -75,7 +77,7 @@ export async function startScripted(
   if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems));
   const edge = await startEdge({
     config: loaded.config,
-    log: createLogger({ level: "silent", edge: "test" }),
+    log: SILENT,
   });
   return {
     edge,
