@@ -10,7 +10,8 @@ export interface Candidate {
 /**
  * The endpoint for one request: two drawn by chance, the one with fewer requests in flight (the power of
  * two choices, as in tower). Drawn from the best class that is not empty: up before degraded, staying
- * before draining, and as a last resort anything that was not tried yet. `null` when all were tried.
+ * before draining. When none is in service the first request to the region goes to any of them as a last
+ * resort, but not a second: `null` then, and its next attempt is better made in another region.
  *
  * @param chance uniform in [0, 1)
  */
@@ -21,13 +22,17 @@ export function balance<T extends Candidate>(
 ): T | null {
   const left = candidates.filter((candidate) => !avoid.has(candidate));
   const best = Math.min(...left.map(preference));
+  const isFirst = left.length === candidates.length;
+  if (best === OUT_OF_SERVICE && !isFirst) return null;
   const drawn = left.filter((candidate) => preference(candidate) === best);
   return leastLoaded(drawn, chance);
 }
 
+const OUT_OF_SERVICE = 4;
+
 /** Less is better. A request meets a draining endpoint only when no other of its region serves. */
 function preference({ health, draining }: Candidate): number {
-  if (health !== "up" && health !== "degraded") return 4;
+  if (health !== "up" && health !== "degraded") return OUT_OF_SERVICE;
   return (health === "degraded" ? 1 : 0) + (draining ? 2 : 0);
 }
 

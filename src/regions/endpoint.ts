@@ -1,5 +1,5 @@
 import type { Pool } from "undici";
-import type { Fault } from "../errors.ts";
+import { FAULTS, type Fault } from "../errors.ts";
 import { DOWN, damped, type HealthState, observe, type Thresholds, UNOBSERVED } from "../routing/health.ts";
 import { blend, type LatencyEstimate } from "../routing/latency.ts";
 import type { Health } from "../routing/region.ts";
@@ -28,14 +28,6 @@ export interface LastProbe {
   readonly atWallMs: number;
 }
 
-/** Failures of the region; the others say nothing of its health. */
-const REGION_FAULTS: ReadonlySet<Fault> = new Set([
-  "connect_failed",
-  "reset",
-  "response_timeout",
-  "bad_response",
-]);
-
 /** This many failures in a row, the first and the last at most so far apart, end an endpoint's service. */
 const EJECT_AFTER = 5;
 const EJECT_WITHIN_MS = 10_000;
@@ -54,7 +46,8 @@ export class EndpointState implements Endpoint {
   #state: HealthState = UNOBSERVED;
   #estimate: LatencyEstimate | null = null;
   #reported: Reported = SILENT;
-  #reportedAtMs = 0;
+  /** The last lag that it reported and when; null when it never did. */
+  #lastLag: { readonly lagMs: number; readonly atMs: number } | null = null;
   #lagMs: number | null = null;
   /** Monotonic times of the failed requests since the last that was answered, at most the last five. */
   #failuresMs: number[] = [];
@@ -100,8 +93,9 @@ export class EndpointState implements Endpoint {
   }
 
   /**
-   * Its lag, at most. A lag grows no faster than time passes, so when a probe fails the last one
-   * reported plus the time since then still bounds it.
+   * Its lag, at most; null when it never reported one. A lag grows no faster than time passes, so when a
+   * probe fails, or the answer leaves it out all of a sudden, the last one reported plus the time since
+   * then still bounds it. A replica whose replication is broken often has no lag to tell.
    */
   get lagMs(): number | null {
     return this.#lagMs;
@@ -119,7 +113,7 @@ export class EndpointState implements Endpoint {
     this.#state = observe(this.#state, passed(outcome), damped(thresholds, this.#recentFalls(nowMs)));
     if (before === "up" && this.#state.health === "down") this.#fallsMs.push(nowMs);
     if (passed(outcome)) this.#heard(reported, nowMs);
-    else if (this.#reported.lagMs !== null) this.#lagMs = this.#reported.lagMs + (nowMs - this.#reportedAtMs);
+    if (this.#lastLag !== null) this.#lagMs = this.#lastLag.lagMs + (nowMs - this.#lastLag.atMs);
     if (roundTripMs !== null) this.#estimate = blend(this.#estimate, roundTripMs, nowMs);
   }
 
@@ -128,9 +122,12 @@ export class EndpointState implements Endpoint {
     if (this.#failuresMs.length > 0) this.#failuresMs = [];
   }
 
-  /** Counts a failed request. Returns whether that ends its service: it is down now and was not before. */
+  /**
+   * Counts a failed request, if the fault is the region's. Returns whether that ends its service: it is down
+   * now and was not before.
+   */
   failed(fault: Fault, nowMs: number): boolean {
-    if (!REGION_FAULTS.has(fault)) return false;
+    if (FAULTS[fault].owner !== "region") return false;
     this.#failuresMs = [...this.#failuresMs, nowMs].slice(-EJECT_AFTER);
     const [firstMs = nowMs] = this.#failuresMs;
     const tooMany = this.#failuresMs.length === EJECT_AFTER && nowMs - firstMs <= EJECT_WITHIN_MS;
@@ -152,8 +149,7 @@ export class EndpointState implements Endpoint {
 
   #heard(reported: Reported, nowMs: number): void {
     this.#reported = reported;
-    this.#reportedAtMs = nowMs;
-    this.#lagMs = reported.lagMs;
+    if (reported.lagMs !== null) this.#lastLag = { lagMs: reported.lagMs, atMs: nowMs };
   }
 
   #recentFalls(nowMs: number): number {

@@ -82,6 +82,7 @@ export class Prober {
       settings: () => this.#settings,
       intervalMs: () => this.#intervalMs,
       probed: (outcome) => this.#table.probed(endpoint, outcome),
+      failed: (error) => this.#table.probeBroke(error),
     });
     this.#watches.set(endpoint, watch);
     return watch;

@@ -40,9 +40,14 @@ export function regionLatency(endpoints: readonly EndpointState[]): number | nul
   return known.length === 0 ? null : Math.min(...known);
 }
 
-/** The most any endpoint in service lags: a reader may meet each. One that does not say makes it unknown. */
+/**
+ * The most any endpoint in service lags: a reader may meet each. One that does not say makes it unknown. While
+ * none is in service it is that of all, so that a region which reports its lag does not seem to have stopped
+ * when it is down: whether others may hide theirs depends on it.
+ */
 export function regionLag(endpoints: readonly EndpointState[]): number | null {
-  const lags = endpoints.filter((endpoint) => endpoint.serving).map(({ lagMs }) => lagMs);
+  const serving = endpoints.filter((endpoint) => endpoint.serving);
+  const lags = (serving.length > 0 ? serving : endpoints).map(({ lagMs }) => lagMs);
   const known = lags.filter((lagMs) => lagMs !== null);
   return known.length === 0 || known.length < lags.length ? null : Math.max(...known);
 }

@@ -23,6 +23,9 @@ export const BEAT_MS = 250;
 /** Beats this far apart mean that the process was stopped or blocked, not that the beat was skipped. */
 const STALL_MS = 4 * BEAT_MS;
 
+/** From the pick of an endpoint to the dispatch; a write may wait for its pin in between. */
+const LINGER_MS = 1_000;
+
 /**
  * The sole owner of what changes per region and endpoint: health, latency, lag, admission, requests in
  * flight, connections. Whatever a decision can see of it is published as one immutable {@link View},
@@ -105,12 +108,17 @@ export class RegionTable {
 
   /**
    * A request to the endpoint failed. Asks for a probe at once; five in a row within 10 s take it out of
-   * service until it has passed its probes, unless this process itself has just slept.
+   * service until it has passed its probes, unless this process itself has just slept. One with `counts`
+   * false is none of the five: an application that refuses an upload by a reset is not ill.
    */
-  failed(endpoint: Endpoint, fault: Fault): void {
+  failed(
+    endpoint: Endpoint,
+    fault: Fault,
+    { counts }: { readonly counts: boolean } = { counts: true },
+  ): void {
     if (!(endpoint instanceof EndpointState)) return;
     const nowMs = this.#clock.now();
-    if (!this.#hasStalled(nowMs) && endpoint.failed(fault, nowMs)) {
+    if (counts && !this.#hasStalled(nowMs) && endpoint.failed(fault, nowMs)) {
       const { region, origin } = endpoint;
       this.#events.emit("endpointEjected", { region, endpoint: origin, cause: fault });
       this.#look(`${origin}: requests failed in a row: ${fault}`);
@@ -123,8 +131,17 @@ export class RegionTable {
     const { region, origin } = endpoint;
     const { result, roundTripMs, cause } = outcome;
     endpoint.probed(outcome, this.#config.health, this.#clock.now(), this.#clock.wall());
-    this.#events.emit("probed", { region, endpoint: origin, result, roundTripMs, cause });
-    this.#look(passed(outcome) ? `${origin}: probe: ${result}` : `${origin}: probe: ${result}: ${cause}`);
+    try {
+      this.#events.emit("probed", { region, endpoint: origin, result, roundTripMs, cause });
+    } finally {
+      this.#look(passed(outcome) ? `${origin}: probe: ${result}` : `${origin}: probe: ${result}: ${cause}`);
+    }
+  }
+
+  /** A bug of ours was met while an endpoint was probed; its probes go on. */
+  probeBroke(error: unknown): void {
+    const told = error instanceof Error ? error : new Error(String(error));
+    this.#events.emit("failed", { where: "probe", error: told });
   }
 
   /** What operators have said, for every region they have spoken of; replaces what was set before. */
@@ -168,13 +185,16 @@ export class RegionTable {
     return known;
   }
 
-  /** Lets a pool's requests end, then closes it; {@link close} does not wait for that. */
+  /**
+   * Closes a pool once its requests have ended, and not before whoever has picked its endpoint has had the
+   * time to send: a closed pool takes no request. {@link close} does not wait for that.
+   */
   #retire(pool: Pool): void {
     this.#retiredPools.add(pool);
     const forget = (): void => {
       this.#retiredPools.delete(pool);
     };
-    pool.close().then(forget, forget);
+    setTimeout(() => pool.close().then(forget, forget), LINGER_MS).unref();
   }
 
   /** Timers of failed requests may run before the beat after a sleep, so a beat that is late now counts too. */

@@ -19,6 +19,8 @@ export interface WatchParts {
   readonly settings: () => ProbeSettings;
   readonly intervalMs: () => number;
   readonly probed: (outcome: ProbeOutcome) => void;
+  /** Told of a bug in the parts above. The probes go on, or the endpoint would stay as it is for good. */
+  readonly failed: (error: unknown) => void;
 }
 
 /**
@@ -53,8 +55,7 @@ export class Watch {
 
   async firstProbes(): Promise<void> {
     for (let n = 0; n < FIRST_PROBES && !this.#stopped; n += 1) {
-      const outcome = await this.#once();
-      if (!passed(outcome)) return;
+      if (!(await this.#once())) return;
     }
   }
 
@@ -91,16 +92,26 @@ export class Watch {
 
   async #due(): Promise<void> {
     this.#dueMs = Number.POSITIVE_INFINITY;
-    await this.#once();
-    this.#schedule();
+    try {
+      await this.#once();
+    } finally {
+      this.#schedule();
+    }
   }
 
-  async #once(): Promise<ProbeOutcome> {
+  /** Returns whether it passed. */
+  async #once(): Promise<boolean> {
     this.#isProbing = true;
     this.#startedMs = this.#parts.clock.now();
-    const outcome = await this.#probe.run(this.#parts.settings());
-    this.#isProbing = false;
-    if (!this.#stopped) this.#parts.probed(outcome);
-    return outcome;
+    try {
+      const outcome = await this.#probe.run(this.#parts.settings());
+      if (!this.#stopped) this.#parts.probed(outcome);
+      return passed(outcome);
+    } catch (error) {
+      this.#parts.failed(error);
+      return false;
+    } finally {
+      this.#isProbing = false;
+    }
   }
 }

@@ -24,6 +24,7 @@ function configOf(regions: Origins, interval = "200ms", more: Record<string, unk
 interface Running {
   readonly table: RegionTable;
   readonly prober: Prober;
+  readonly events: EventBus;
   readonly said: string[];
   readonly probes: string[];
 }
@@ -40,7 +41,7 @@ function running(context: TestContext, config: Config): Running {
     await prober.stop();
     await table.close();
   });
-  return { table, prober, said, probes };
+  return { table, prober, events, said, probes };
 }
 
 async function target(context: TestContext, answer: RequestListener): Promise<Target> {
@@ -205,6 +206,80 @@ test("a request in flight survives the removal of its endpoint and a change of i
   table.configure(configOf({ two: [other.origin] }));
   assert.equal(table.pick("one", new Set(), Math.random), null);
   assert.deepEqual(await Promise.all([first, second, third]), ["whole", "whole", "whole"]);
+});
+
+test("a request whose endpoint is removed between its pick and its dispatch is served", async (context) => {
+  const [one, two] = [await target(context, answers(200, "served")), await target(context, answers(200))];
+  const { table } = running(context, configOf({ one: [one.origin], two: [two.origin] }));
+  const endpoint = table.pick("one", new Set(), Math.random);
+  assert.ok(endpoint);
+  table.configure(configOf({ two: [two.origin] }));
+  await sleep(50);
+  const { body } = await endpoint.dispatcher.request({ method: "GET", path: "/" });
+  assert.equal(await body.text(), "served");
+});
+
+test("no request fails while reloads turn the pools of its region over", async (context) => {
+  const [a, b] = [
+    await target(context, slowly(20, answers(200, "a"))),
+    await target(context, slowly(20, answers(200, "b"))),
+  ];
+  const written = (endpoints: readonly string[], proxy: object) =>
+    configOf({ one: endpoints }, "200ms", { proxy: { connectionsPerEndpoint: 4, ...proxy } });
+  const both = [a.origin, b.origin];
+  const { table } = running(context, written(both, {}));
+  const served = { a: 0, b: 0 };
+  let isOver = false;
+  const client = async (): Promise<void> => {
+    while (!isOver) {
+      const endpoint = table.pick("one", new Set(), Math.random);
+      assert.ok(endpoint);
+      // As a write that waits for its pin.
+      if (Math.random() < 0.3) await sleep(Math.random() * 30);
+      table.started(endpoint);
+      const { body } = await endpoint.dispatcher.request({ method: "GET", path: "/" });
+      served[(await body.text()) as "a" | "b"] += 1;
+      table.finished(endpoint);
+    }
+  };
+  const reloads = [
+    () => written(both, { responseTimeout: "31s" }),
+    () => written([a.origin], {}),
+    () => written(both, { connectTimeout: "1s" }),
+    () => written([b.origin], { connectTimeout: "1s" }),
+    () => written(both, {}),
+  ];
+  // More clients than connections, so that requests wait in the queues of the pools too.
+  const clients = Array.from({ length: 24 }, client);
+  for (let round = 0; round < 30; round += 1) {
+    await sleep(40);
+    const reload = reloads[round % reloads.length];
+    if (reload !== undefined) table.configure(reload());
+  }
+  isOver = true;
+  await Promise.all(clients);
+  assert.ok(served.a > 100 && served.b > 100, JSON.stringify(served));
+});
+
+test("a listener of probes that throws ends no endpoint's probes and keeps no health from being seen", async (context) => {
+  let isWell = true;
+  const one = await target(context, (request, response) => {
+    if (isWell) answers(200)(request, response);
+    else response.destroy();
+  });
+  const { table, prober, events } = running(context, configOf({ one: [one.origin] }));
+  const failures = new Set<string>();
+  events.on("failed", ({ where, error }) => failures.add(`${where}: ${error.message}`));
+  events.on("probed", () => {
+    throw new Error("a bug of ours");
+  });
+  await prober.firstRound();
+  prober.start();
+  isWell = false;
+  await eventually(() => health(table).one === "down");
+  isWell = true;
+  await eventually(() => health(table).one === "up");
+  assert.deepEqual([...failures], ["probe: a bug of ours"]);
 });
 
 test("connections of an endpoint are bounded", async (context) => {

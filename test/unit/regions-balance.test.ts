@@ -41,7 +41,11 @@ const rows: readonly [
   ["takes a degraded one before a draining one", ["a up drain", "b degraded"], [], "b"],
   ["takes a draining one before one that is down", ["a up drain", "b down"], [], "a"],
   ["goes to another endpoint after a failure", ["a up", "b up 99"], ["a"], "b"],
-  ["takes anything as a last resort", ["a up", "b down", "c unknown"], ["a"], "b c"],
+  ["takes anything as a last resort", ["a down", "b unknown"], [], "a b"],
+  ["takes no last resort for a second attempt", ["a up", "b down", "c unknown"], ["a"], "none"],
+  ["takes no last resort after a last resort", ["a down", "b down"], ["a"], "none"],
+  ["takes a degraded one for a second attempt", ["a up", "b down", "c degraded"], ["a"], "c"],
+  ["takes a draining one for a second attempt", ["a up", "b down", "c up drain"], ["a"], "c"],
   ["gives up when all were tried", ["a up", "b down"], ["a", "b"], "none"],
   ["has nothing to give in an empty region", [], [], "none"],
 ];

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { rulesOf } from "../../src/config/rules.ts";
 import type { Fault } from "../../src/errors.ts";
 import type { OperatorAdmission } from "../../src/regions/table.ts";
+import { lags } from "../../src/routing/lag.ts";
 import { configOf, TWO_REGIONS, World } from "./regions-world.ts";
 
 function fail(world: World, port: number, times: number, fault: Fault = "connect_failed"): void {
@@ -119,6 +121,40 @@ for (const fault of ["client_gone", "request_timeout", "body_too_large", "intern
   });
 }
 
+for (const fault of ["connect_failed", "reset", "response_timeout", "bad_response"] as const) {
+  test(`${fault} is the endpoint's failure`, () => {
+    const world = new World();
+    world.probe(1, "pass");
+    fail(world, 1, 5, fault);
+    assert.equal(world.region("us-east").health, "down");
+  });
+}
+
+test("a failure that does not count asks for a probe and is none of the five in a row", () => {
+  const world = new World();
+  const asked: string[] = [];
+  world.table.onSuspect((endpoint) => asked.push(endpoint.origin));
+  world.probe(1, "pass");
+  fail(world, 1, 4);
+  for (let n = 0; n < 20; n += 1) world.table.failed(world.endpoint(1), "reset", { counts: false });
+  assert.equal(world.region("us-east").health, "up");
+  assert.equal(asked.length, 24);
+  fail(world, 1, 1);
+  assert.equal(world.region("us-east").health, "down");
+});
+
+test("a second attempt in a region goes to no endpoint that is out of service", () => {
+  const world = new World();
+  world.probe(2, "pass");
+  world.probe(3, "connect");
+  const first = world.table.pick("eu-west", new Set(), () => 0);
+  assert.equal(first, world.endpoint(2));
+  assert.equal(
+    world.table.pick("eu-west", new Set([world.endpoint(2)]), () => 0),
+    null,
+  );
+});
+
 test("every failed request asks for a probe of its endpoint", () => {
   const world = new World();
   const asked: string[] = [];
@@ -202,6 +238,44 @@ test("while probes fail a lag is taken to grow with time", () => {
   world.clock.advance(2_000);
   world.probe(1, "timeout");
   assert.equal(world.region("us-east").lagMs, 2_100);
+});
+
+test("a lag that is reported no more is taken to grow with time", () => {
+  const world = new World();
+  world.probes([2, 3], "pass lag=9000");
+  world.clock.advance(2_000);
+  world.probes([2, 3], "pass");
+  assert.equal(world.region("eu-west").lagMs, 11_000);
+  world.probe(2, "timeout");
+  world.clock.advance(1_000);
+  world.probes([2, 3], "degraded");
+  assert.equal(world.region("eu-west").lagMs, 12_000);
+  world.table.configure(configOf({ regions: TWO_REGIONS, health: { maxLag: "4s" } }));
+  assert.equal(world.region("eu-west").lagMs, 12_000);
+  world.probes([2, 3], "pass lag=20");
+  assert.equal(world.region("eu-west").lagMs, 20);
+});
+
+test("a replica whose lag has disappeared is gated although no other reports one", () => {
+  const config = configOf({ regions: TWO_REGIONS });
+  const world = new World({ regions: TWO_REGIONS });
+  world.probe(1, "pass");
+  world.probes([2, 3], "pass lag=9000");
+  world.probes([2, 3], "pass");
+  assert.equal(lags(world.region("eu-west"), world.table.view, rulesOf(config)), true);
+});
+
+test("a replica that never reported a lag stays gated when the only one that does goes down", () => {
+  const regions = { ...TWO_REGIONS, "ap-south": { role: "replica", endpoints: ["http://127.0.0.1:4"] } };
+  const world = new World({ regions });
+  const gated = () => lags(world.region("ap-south"), world.table.view, rulesOf(configOf({ regions })));
+  world.probes([1, 4], "pass");
+  assert.equal(gated(), false);
+  world.probes([2, 3], "pass lag=20");
+  assert.equal(gated(), true);
+  world.probes([2, 3, 2, 3, 2, 3], "connect");
+  assert.equal(world.region("eu-west").health, "down");
+  assert.equal(gated(), true);
 });
 
 test("a region that comes back warms up, one that starts does not have to", () => {
@@ -347,7 +421,8 @@ test("a reload that changes nothing changes nothing", () => {
   );
 });
 
-test("a reload keeps the endpoints it names, adds new ones unknown, and forgets the others", () => {
+test("a reload keeps the endpoints it names, adds new ones unknown, and forgets the others", (context) => {
+  context.mock.timers.enable({ apis: ["setTimeout"] });
   const world = new World();
   world.probes([1, 2, 3], "pass 20ms");
   const [kept, removed] = [world.endpoint(2), world.endpoint(3).dispatcher];
@@ -365,6 +440,8 @@ test("a reload keeps the endpoints it names, adds new ones unknown, and forgets 
   assert.equal(world.endpoint(2), kept);
   assert.equal(world.endpoint(5).health, "unknown");
   assert.throws(() => world.endpoint(3));
+  assert.equal(removed.closed, false, "somebody may have picked it and not have sent yet");
+  context.mock.timers.tick(1_000);
   assert.equal(removed.closed, true);
   assert.deepEqual(world.said, ["us-east unknown->up", "eu-west unknown->up"]);
 });
@@ -377,12 +454,15 @@ test("new thresholds count from the next probe", () => {
   assert.equal(world.region("us-east").health, "down");
 });
 
-test("changed time-outs give an endpoint a new pool and keep its health", () => {
+test("changed time-outs give an endpoint a new pool and keep its health", (context) => {
+  context.mock.timers.enable({ apis: ["setTimeout"] });
   const world = new World();
   world.probe(1, "pass");
   const before = world.endpoint(1).dispatcher;
   world.table.configure(configOf({ regions: TWO_REGIONS, proxy: { connectTimeout: "1s" } }));
   assert.notEqual(world.endpoint(1).dispatcher, before);
+  context.mock.timers.tick(1_000);
   assert.equal(before.closed, true);
+  assert.equal(world.endpoint(1).dispatcher.closed, false);
   assert.equal(world.region("us-east").health, "up");
 });

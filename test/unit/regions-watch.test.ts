@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { probeDelayMs } from "../../src/regions/watch.ts";
+import { systemClock } from "../../src/clock.ts";
+import type { ProbeOutcome } from "../../src/regions/probe.ts";
+import { probeDelayMs, Watch } from "../../src/regions/watch.ts";
+import { eventually } from "../support/eventually.ts";
+import { World } from "./regions-world.ts";
 
 const rows: readonly [
   sentence: string,
@@ -21,3 +25,25 @@ for (const [sentence, intervalMs, changing, chance, delayMs] of rows) {
     assert.ok(Math.abs(probeDelayMs(intervalMs, changing, chance) - delayMs) < 1e-9);
   });
 }
+
+test("probes go on when whoever is told of them throws", async (context) => {
+  const seen: ProbeOutcome[] = [];
+  const failed: unknown[] = [];
+  const watch = new Watch(new World().endpoint(1), {
+    clock: systemClock,
+    chance: () => 0.5,
+    settings: () => ({ path: "/", timeoutMs: 200, expects: () => true, headers: {} }),
+    intervalMs: () => 20,
+    probed: (outcome) => {
+      seen.push(outcome);
+      throw new Error("a bug of ours");
+    },
+    failed: (error) => failed.push(error),
+  });
+  context.after(() => watch.stop());
+  await watch.firstProbes();
+  watch.start();
+  await eventually(() => seen.length >= 4);
+  assert.deepEqual([...new Set(failed.map(String))], ["Error: a bug of ours"]);
+  await eventually(() => failed.length >= 4);
+});
