@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { AdminParts, ReloadAnswer } from "./admin/parts.ts";
 import { createAdmin } from "./admin/server.ts";
 import { systemClock } from "./clock.ts";
@@ -15,7 +16,10 @@ import { DecisionRing } from "./observe/decisions.ts";
 import { type EventLog, logEvents } from "./observe/event-log.ts";
 import type { Logger } from "./observe/log.ts";
 import { Metrics } from "./observe/metrics.ts";
+import { Gates } from "./proxy/gate.ts";
 import { RequestHandler } from "./proxy/handle.ts";
+import { describedInputs } from "./proxy/inputs.ts";
+import { Router } from "./proxy/router.ts";
 import { EdgeServer } from "./proxy/server.ts";
 import { Sessions } from "./proxy/sessions.ts";
 import { prepareSettings, type Settings } from "./proxy/settings.ts";
@@ -34,6 +38,12 @@ export interface EdgeOptions {
   readonly configFile?: string | null;
   readonly logLinesDropped?: () => number;
 }
+
+/** How long a stopping edge still accepts, at most: two rounds of a balancer's usual health check. */
+const ACCEPT_GRACE_MS = 5_000;
+
+/** Over how long the tunnels of a region that was closed are cut. */
+const TUNNELS_CLOSE_WITHIN_MS = 5_000;
 
 /** How long a start waits for Redis before it serves without. */
 const REDIS_PATIENCE_MS = 1_000;
@@ -75,6 +85,9 @@ export class Edge {
   #settings: Settings;
   #warnings: readonly ConfigProblem[];
   #state: "starting" | "ready" | "stopping" = "starting";
+  /** Aborted when what is still open is to be cut. */
+  readonly #hurry = new AbortController();
+  #stopped: Promise<void> | null = null;
 
   constructor(options: EdgeOptions) {
     const { config, log } = options;
@@ -106,11 +119,15 @@ export class Edge {
       settings,
       stopping,
     };
-    this.#requests = new RequestHandler(parts);
-    this.tunnels = new TunnelHandler(parts);
+    const router = new Router(parts);
+    this.#requests = new RequestHandler({ ...parts, router, gates: new Gates() });
+    this.tunnels = new TunnelHandler({ ...parts, router });
     this.#server = new EdgeServer(config, {
       request: (req, res, awaitsContinue) => void this.#requests.handle(req, res, awaitsContinue),
-      upgrade: (req, socket, head) => this.tunnels.upgrade(req, socket, head),
+      upgrade: (req, socket, head) => void this.tunnels.upgrade(req, socket, head),
+    });
+    events.on("admissionChanged", ({ region, to }) => {
+      if (to === "closed") this.tunnels.closeRegion(region, TUNNELS_CLOSE_WITHIN_MS);
     });
     this.#metrics = this.#measure();
     this.#admin = createAdmin(this.#adminParts(), log);
@@ -132,19 +149,27 @@ export class Edge {
   }
 
   /**
-   * Takes no new connection, lets requests in flight end for as long as `graceMs`, then cuts them and closes
-   * everything. A second call while the first runs cuts at once.
+   * Says at once that it is not ready any more, and `Connection: close` in every answer; goes on accepting for a
+   * while, so that balancers notice before connections are refused; then lets requests in flight end until
+   * `graceMs` have passed, cuts what is left and closes everything. A second call while the first runs cuts at once.
    */
-  async stop(graceMs = this.config.get().shutdown.grace): Promise<void> {
-    if (this.#state === "stopping") {
-      this.#server.cut();
-      this.tunnels.closeAll();
-      return;
-    }
+  stop(graceMs = this.config.get().shutdown.grace): Promise<void> {
+    if (this.#stopped === null) this.#stopped = this.#stop(graceMs);
+    else this.#hurry.abort();
+    return this.#stopped;
+  }
+
+  async #stop(graceMs: number): Promise<void> {
+    const acceptMs = this.#state === "ready" ? Math.min(ACCEPT_GRACE_MS, graceMs / 5) : 0;
     this.#state = "stopping";
-    const cutTunnels = setTimeout(() => this.tunnels.closeAll(), graceMs);
-    await this.#server.close(graceMs);
-    clearTimeout(cutTunnels);
+    const { signal } = this.#hurry;
+    const hurried = new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
+    signal.addEventListener("abort", () => this.#cut());
+    await sleep(acceptMs, undefined, { signal }).catch(() => undefined);
+    const cut = setTimeout(() => this.#hurry.abort(), graceMs - acceptMs);
+    const writesDone = Promise.race([this.#requests.idle(), hurried]);
+    await Promise.all([this.#server.close(), this.tunnels.idle(), writesDone]);
+    clearTimeout(cut);
     await this.#prober.stop();
     await this.#admin.close();
     await this.table.close();
@@ -153,6 +178,11 @@ export class Edge {
     this.#redis?.client.disconnect();
     this.#metrics.close();
     this.#eventLog.close();
+  }
+
+  #cut(): void {
+    this.#server.cut();
+    this.tunnels.closeAll();
   }
 
   /** Reads the configuration file again and swaps it in, or changes nothing and says why. Never rejects. */
@@ -221,7 +251,8 @@ export class Edge {
       pins: this.pins,
       decisions: new DecisionRing(this.events),
       metrics: this.#metrics,
-      inputs: ({ method, path, headers }) => this.#requests.inputs(method, path, headers),
+      inputs: (request) =>
+        describedInputs(request, this.#settings, this.table.view, { pins: this.pins, chance: Math.random }),
       reload: (options) => this.reload(options),
       warnings: () => this.#warnings,
       readiness: () => ({

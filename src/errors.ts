@@ -5,6 +5,8 @@ export interface FaultRule {
   /** The HTTP status a client gets. 499 is nginx's word for "the client left", never sent. */
   readonly status: number;
   readonly owner: FaultOwner;
+  /** Whether another endpoint may not have it. Whether the request may be repeated is another question. */
+  readonly retryable: boolean;
   /** RFC 9457 `title`. */
   readonly title: string;
 }
@@ -14,31 +16,78 @@ export interface FaultRule {
  * the problem's `fault` and the entry in the docs.
  */
 export const FAULTS = {
-  bad_request: { status: 400, owner: "client", title: "The request is malformed" },
-  loop: { status: 508, owner: "client", title: "The request has already passed through this edge" },
-  body_too_large: { status: 413, owner: "client", title: "The request body is too large" },
-  header_too_large: { status: 431, owner: "client", title: "The request head is too large" },
-  request_timeout: { status: 408, owner: "client", title: "The request did not arrive in time" },
-  upgrade_refused: { status: 501, owner: "client", title: "This upgrade is not supported" },
-  client_gone: { status: 499, owner: "client", title: "The client left" },
-  no_region: { status: 503, owner: "router", title: "No region can serve this request" },
+  bad_request: { status: 400, owner: "client", retryable: false, title: "The request is malformed" },
+  request_timeout: {
+    status: 408,
+    owner: "client",
+    retryable: false,
+    title: "The request did not arrive in time",
+  },
+  body_too_large: { status: 413, owner: "client", retryable: false, title: "The request body is too large" },
+  header_too_large: {
+    status: 431,
+    owner: "client",
+    retryable: false,
+    title: "The request head is too large",
+  },
+  client_gone: { status: 499, owner: "client", retryable: false, title: "The client left" },
+  loop: {
+    status: 508,
+    owner: "client",
+    retryable: false,
+    title: "The request has already passed through this edge",
+  },
+  no_region: { status: 503, owner: "router", retryable: false, title: "No region can serve this request" },
+  no_fresh_region: {
+    status: 503,
+    owner: "router",
+    retryable: false,
+    title: "Only regions that may lag too far behind could serve this reader",
+  },
   residency: {
     status: 503,
     owner: "router",
+    retryable: false,
     title: "No region of the required jurisdiction can serve this request",
   },
-  writer_down: { status: 503, owner: "region", title: "The write region cannot serve this request" },
   pin_unrecorded: {
     status: 503,
     owner: "router",
+    retryable: false,
     title: "The write could not be recorded, so it was not made",
   },
-  stopping: { status: 503, owner: "router", title: "This edge is stopping" },
-  connect_failed: { status: 502, owner: "region", title: "The region could not be reached" },
-  reset: { status: 502, owner: "region", title: "The region closed the connection without an answer" },
-  bad_response: { status: 502, owner: "region", title: "The region gave an answer that is not HTTP" },
-  response_timeout: { status: 504, owner: "region", title: "The region did not answer in time" },
-  internal: { status: 500, owner: "router", title: "Meridian failed" },
+  no_connection: {
+    status: 503,
+    owner: "router",
+    retryable: true,
+    title: "No connection to the region was free in time",
+  },
+  internal: { status: 500, owner: "router", retryable: false, title: "Meridian failed" },
+  writer_down: {
+    status: 503,
+    owner: "region",
+    retryable: false,
+    title: "The write region cannot serve this request",
+  },
+  connect_failed: { status: 502, owner: "region", retryable: true, title: "The region could not be reached" },
+  reset: {
+    status: 502,
+    owner: "region",
+    retryable: true,
+    title: "The region closed the connection without an answer",
+  },
+  bad_response: {
+    status: 502,
+    owner: "region",
+    retryable: true,
+    title: "The region gave an answer that is not HTTP",
+  },
+  response_timeout: {
+    status: 504,
+    owner: "region",
+    retryable: true,
+    title: "The region did not answer in time",
+  },
 } as const satisfies Record<string, FaultRule>;
 
 export type Fault = keyof typeof FAULTS;

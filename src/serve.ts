@@ -27,6 +27,7 @@ export async function serveCommand(file: string, err: TextSink): Promise<0 | 1> 
     const edge = await startEdge({ config, warnings, log, configFile, logLinesDropped: () => sink.dropped });
     log.info({ http: edge.httpUrl, admin: edge.adminUrl }, "ready");
     await untilStopped(edge, log);
+    log.info("stopped");
     return 0;
   } catch (error) {
     err.write(`${whyNotStarted(error)}\n`);

@@ -183,7 +183,7 @@ export const explanationAnswer = z.strictObject({
     identified: z.boolean(),
     chance: z.number(),
   }),
-  pin: z.enum(["free", "pinned", "unknown", "waived"]),
+  pin: z.enum(["free", "pinned", "unknown", "waived", "unasked"]),
   rules: z.strictObject({
     policy: z.enum(["latency", "priority", "weighted"]),
     topology: z.enum(["single-writer", "multi-writer"]),

@@ -1,5 +1,6 @@
-import { type DecisionInputs, decide, type Refused, type Rules } from "../routing/decide.ts";
+import { type DecisionInputs, decide, type Refused } from "../routing/decide.ts";
 import type { Admission, Region, View } from "../routing/region.ts";
+import type { Rules } from "../routing/rules.ts";
 import { Refusal } from "./problems.ts";
 
 /** Where a kind of traffic goes: shares of 1, in the order of the regions; or why it is refused. */
@@ -124,7 +125,7 @@ function newcomer(
 ): DecisionInputs {
   const intent = traffic === "reads" ? "read" : "write";
   const facts = { intent, jurisdictions, affinity: null, identified: false, chance } as const;
-  return { facts, pin: "free", view, rules, tried: [] };
+  return { facts, pin: "free", view, rules, tried: [], attempts: 0 };
 }
 
 function inTheEnd(admission: Admission): Admission {

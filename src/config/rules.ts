@@ -1,6 +1,6 @@
-import type { Rules } from "../routing/decide.ts";
 import type { PathRule } from "../routing/intent.ts";
 import type { ResidencyRule } from "../routing/residency.ts";
+import type { Rules } from "../routing/rules.ts";
 import type { Config } from "./schema.ts";
 
 /** The part of the configuration that a decision follows, in the shape that routing wants. */

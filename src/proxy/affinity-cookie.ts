@@ -3,8 +3,9 @@ import type { Clock } from "../clock.ts";
 import type { Config } from "../config/schema.ts";
 import { readCookie, setCookie } from "../consistency/cookies.ts";
 import type { Signer } from "../consistency/signer.ts";
-import { type AffinityOutcome, affinityAfter } from "../routing/affinity.ts";
-import type { Facts, Routed } from "../routing/decide.ts";
+import { affinityAfter } from "../routing/affinity.ts";
+import type { Routed } from "../routing/decide.ts";
+import type { Exchange } from "./exchange.ts";
 import type { Sessions } from "./sessions.ts";
 
 const PURPOSE = "affinity";
@@ -59,24 +60,16 @@ function newSession(): string {
   return randomBytes(9).toString("base64url");
 }
 
-/** What a decision makes of a session: the word for it, and the `Set-Cookie` line it needs, if any. */
-export interface AffinityChange {
-  readonly result: AffinityOutcome["result"];
-  readonly cookie: string | null;
-}
-
-/** Settles where a session lives after this decision, and remembers having seen it there. */
-export function settleAffinity(
-  { facts, home }: { readonly facts: Facts; readonly home: Home | null },
-  decision: Routed,
-  secure: boolean,
-  { cookies, sessions }: { readonly cookies: AffinityCookies; readonly sessions: Sessions },
-): AffinityChange {
-  if (!cookies.enabled) return { result: "none", cookie: null };
-  const outcome = affinityAfter(facts, decision);
-  if (outcome.home === null) return { result: outcome.result, cookie: null };
-  const session = home?.session ?? newSession();
-  sessions.saw(session, outcome.home);
-  const stays = outcome.result === "hit" && home?.renew !== true;
-  return { result: outcome.result, cookie: stays ? null : cookies.write(outcome.home, session, secure) };
+/** Settles where a session lives after this decision, and returns the `Set-Cookie` line that it needs, if any. */
+export function settleAffinity(exchange: Exchange, decision: Routed, sessions: Sessions): string | null {
+  const { settings, reading, secure } = exchange;
+  if (!settings.affinity.enabled) return null;
+  const { result, home } = affinityAfter(reading.facts, decision);
+  exchange.affinity = result;
+  if (home === null) return null;
+  const session = reading.home?.session ?? newSession();
+  // Only a session that came back is one: a client without a cookie jar would be a new one with each request.
+  if (reading.home !== null) sessions.saw(session, home);
+  const stays = result === "hit" && reading.home?.renew !== true;
+  return stays ? null : settings.affinity.write(home, session, secure);
 }

@@ -1,12 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-
-/** The client sent more than `proxy.maxBodyBytes`. */
-export class BodyTooLarge extends Error {
-  constructor(limitBytes: number) {
-    super(`the request body is larger than ${limitBytes} bytes`);
-    this.name = "BodyTooLarge";
-  }
-}
+import { BodyTooLarge } from "./faults.ts";
 
 /**
  * A request's body on its way to a region, counted and bounded. It is read only once and only as fast as the
@@ -20,22 +13,15 @@ export class RequestBody {
   bytes = 0;
   readonly #req: IncomingMessage;
   readonly #res: ServerResponse;
-  readonly #limitBytes: number;
   readonly #awaitsContinue: boolean;
 
-  constructor(req: IncomingMessage, res: ServerResponse, limitBytes: number, awaitsContinue: boolean) {
+  constructor(req: IncomingMessage, res: ServerResponse, awaitsContinue: boolean) {
     this.#req = req;
     this.#res = res;
-    this.#limitBytes = limitBytes;
     this.#awaitsContinue = awaitsContinue;
     const length = req.headers["content-length"];
     this.present =
       req.headers["transfer-encoding"] !== undefined || (length !== undefined && Number(length) > 0);
-  }
-
-  /** Whether the declared length is already over the limit. */
-  get declaredTooLarge(): boolean {
-    return this.#limitBytes > 0 && Number(this.#req.headers["content-length"] ?? 0) > this.#limitBytes;
   }
 
   /** Whether bytes of it may still be on their way to us. */
@@ -43,15 +29,30 @@ export class RequestBody {
     return this.present && !this.#req.complete;
   }
 
-  async *stream(): AsyncGenerator<Buffer> {
+  /** Whether the client waits to be told to send it, and has not been. */
+  get withheld(): boolean {
+    return this.#awaitsContinue && !this.started;
+  }
+
+  /** @param stalled called when the client has sent nothing for `idleMs` although more was asked for */
+  async *stream(limitBytes: number, idleMs: number, stalled: () => void): AsyncGenerator<Buffer> {
     this.started = true;
     if (this.#awaitsContinue) this.#res.writeContinue();
-    // undici destroys a stream it was handed when an attempt fails, and with it the client's socket; the
-    // iterator leaves the request alone, so that the client can still be answered.
-    for await (const chunk of this.#req.iterator({ destroyOnReturn: false })) {
-      this.bytes += chunk.length;
-      if (this.#limitBytes > 0 && this.bytes > this.#limitBytes) throw new BodyTooLarge(this.#limitBytes);
-      yield chunk;
+    let asking = true;
+    const patience = setInterval(() => asking && stalled(), idleMs);
+    try {
+      // undici destroys a stream it was handed when an attempt fails, and with it the client's socket; the
+      // iterator leaves the request alone, so that the client can still be answered.
+      for await (const chunk of this.#req.iterator({ destroyOnReturn: false })) {
+        this.bytes += chunk.length;
+        if (limitBytes > 0 && this.bytes > limitBytes) throw new BodyTooLarge();
+        asking = false;
+        yield chunk;
+        asking = true;
+        patience.refresh();
+      }
+    } finally {
+      clearInterval(patience);
     }
   }
 }

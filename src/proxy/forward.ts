@@ -1,9 +1,9 @@
 import type { ServerResponse } from "node:http";
 import type { Dispatcher } from "undici";
 import type { Clock } from "../clock.ts";
-import type { Fault } from "../errors.ts";
 import type { RequestBody } from "./body.ts";
-import { BadHead, ClientGone, causeOf, faultOf } from "./faults.ts";
+import { type AttemptResult, unsent } from "./carrier.ts";
+import { BadHead, ClientGone, ClientStalled, causeOf, faultOf } from "./faults.ts";
 import { type HeaderList, type RegionHead, readRegionHead } from "./headers.ts";
 
 /** One attempt's request as it goes to a region. */
@@ -13,50 +13,33 @@ export interface Outgoing {
   readonly url: string;
   readonly headers: HeaderList;
   readonly body: RequestBody;
-  readonly safe: boolean;
+  readonly maxBodyBytes: number;
+  /** Cut it when the client leaves; otherwise it is finished, for its outcome is wanted. */
+  readonly cutWhenGone: boolean;
   /** What an https endpoint's certificate must be for: the endpoint, never the client's Host. */
   readonly servername: string | null;
   readonly responseTimeoutMs: number;
   readonly idleTimeoutMs: number;
+  /** The head a client gets, from the region's. Whoever decides about pins and cookies may hold it. */
+  readonly head: (region: RegionHead) => HeaderList | Promise<HeaderList>;
+  /** Told of every chunk of the answer's body. */
+  readonly count: (bytes: number) => void;
 }
 
-/** The head a client gets: the region's, edited by whoever decides about pins and cookies. */
-export type EditHead = (status: number, head: RegionHead) => HeaderList | Promise<HeaderList>;
-
-/** How an attempt ended. */
-export interface AttemptResult {
-  /** Null when the whole response arrived. */
-  readonly fault: Fault | null;
-  /** The region's status; null when no head came. */
-  readonly status: number | null;
-  /** Whether a byte may have reached the region. If not, any method may be tried elsewhere. */
-  readonly sent: boolean;
-  /** Dispatch to response head, or to the failure. */
-  readonly durationMs: number;
-  /** When the response head came, on the monotonic clock; null when none did. */
-  readonly headAtMs: number | null;
-  /** Bytes of the body that came from the region. */
-  readonly bytes: number;
-  readonly cause: string | null;
-}
-
-/** Sends one attempt and streams the response to the client. Resolves once, never rejects. */
-export function forward(
-  outgoing: Outgoing,
-  res: ServerResponse,
-  edit: EditHead,
-  clock: Clock,
-): Promise<AttemptResult> {
+/** Sends one attempt and streams the answer to the client. Resolves once, never rejects. */
+export function forward(outgoing: Outgoing, res: ServerResponse, clock: Clock): Promise<AttemptResult> {
+  if (res.destroyed) return Promise.resolve(unsent("client_gone"));
   return new Promise((resolve) => {
-    const relay = new Relay(outgoing, res, edit, clock, resolve);
+    const relay = new Relay(outgoing, res, clock, resolve);
     const { dispatcher, method, url, headers, body, servername } = outgoing;
+    const stalled = () => relay.fail(new ClientStalled("the client sent no more of its body"));
     try {
       dispatcher.dispatch(
         {
           method: method as Dispatcher.HttpMethod,
           path: url,
           headers,
-          body: body.present ? body.stream() : null,
+          body: body.present ? body.stream(outgoing.maxBodyBytes, outgoing.idleTimeoutMs, stalled) : null,
           headersTimeout: outgoing.responseTimeoutMs,
           bodyTimeout: outgoing.idleTimeoutMs,
           ...(servername === null ? {} : { servername }),
@@ -64,46 +47,42 @@ export function forward(
         relay,
       );
     } catch (error) {
-      relay.onResponseError(null, error as Error);
+      relay.fail(error as Error);
     }
   });
 }
 
 /**
- * Carries one response from undici's parser to the client's socket, with back-pressure. Three parties may end
- * it at any moment: the region, the client, and our own hold on the head; it settles exactly once.
+ * Carries one answer from undici's parser to the client's socket, with back-pressure. Three parties may end it at
+ * any moment: the region, the client, and the hold on the head; all of them end in {@link Relay.#finish}, once.
  */
 class Relay implements Dispatcher.DispatchHandler {
   readonly #outgoing: Outgoing;
   readonly #res: ServerResponse;
-  readonly #edit: EditHead;
   readonly #clock: Clock;
   readonly #resolve: (result: AttemptResult) => void;
   readonly #startedAtMs: number;
-  readonly #onClose = (): void => this.#clientClosed();
+  readonly #onClose = (): void => this.#clientLeft();
 
+  #phase: "waiting" | "holding" | "streaming" | "over" = "waiting";
   #controller: Dispatcher.DispatchController | null = null;
   #status: number | null = null;
   #headAtMs: number | null = null;
-  #headWritten = false;
-  #holding = false;
-  #clientGone = false;
-  #bytes = 0;
-  #settled = false;
-  /** What came while the head was held: undici cannot pause a response to HEAD, nor one in a single packet. */
+  /** What came while the head was held: undici cannot pause an answer to HEAD, nor one in a single packet. */
   #held: Buffer[] = [];
-  #afterHead: (() => void) | null = null;
+  /** How the answer ended while its head was held. */
+  #ending: (() => void) | null = null;
+  /** Runs while the client does not read. */
+  #patience: NodeJS.Timeout | null = null;
 
   constructor(
     outgoing: Outgoing,
     res: ServerResponse,
-    edit: EditHead,
     clock: Clock,
     resolve: (result: AttemptResult) => void,
   ) {
     this.#outgoing = outgoing;
     this.#res = res;
-    this.#edit = edit;
     this.#clock = clock;
     this.#resolve = resolve;
     this.#startedAtMs = clock.now();
@@ -111,12 +90,9 @@ class Relay implements Dispatcher.DispatchHandler {
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
-    // The client left while the request waited for a connection: nothing was sent, so nothing happens.
-    if (this.#clientGone) {
-      controller.abort(new ClientGone());
-      return;
-    }
-    this.#controller = controller;
+    // It ended while it waited for a connection: nothing was sent, so nothing happens.
+    if (this.#phase === "over") controller.abort(new ClientGone("nobody waits for the answer"));
+    else this.#controller = controller;
   }
 
   onResponseStart(
@@ -125,89 +101,97 @@ class Relay implements Dispatcher.DispatchHandler {
     parsed: Record<string, string | string[] | undefined>,
     statusText = "",
   ): void {
+    if (this.#phase === "over") return;
     if (status < 200) {
       if (status === 103) this.#earlyHints(parsed);
       return;
     }
     this.#status = status;
     this.#headAtMs = this.#clock.now();
-    const edited = this.#edit(status, readRegionHead(rawHeadersOf(controller)));
-    if (Array.isArray(edited)) {
-      this.#writeHead(status, statusText, edited);
+    this.#phase = "holding";
+    const head = this.#outgoing.head(readRegionHead(rawHeadersOf(controller)));
+    if (Array.isArray(head)) {
+      this.#begin(statusText, head);
       return;
     }
-    this.#holding = true;
     controller.pause();
-    void edited
-      .then((headers) => this.#writeHead(status, statusText, headers))
-      .catch((error: Error) => this.#abort(error))
-      .finally(() => controller.resume());
+    head.then((headers) => this.#begin(statusText, headers)).catch((error: Error) => this.fail(error));
   }
 
-  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    this.#bytes += chunk.length;
-    if (!this.#headWritten) this.#held.push(chunk);
-    else this.#write(controller, chunk);
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.#outgoing.count(chunk.length);
+    if (this.#phase === "holding") this.#held.push(chunk);
+    else if (this.#phase === "streaming") this.#write(chunk);
   }
 
   onResponseEnd(
     _controller: Dispatcher.DispatchController,
     trailers: Record<string, string | string[] | undefined>,
   ): void {
-    this.#whenHeadWritten(() => {
-      if (!this.#clientGone) {
-        addTrailers(this.#res, trailers);
+    this.#afterHead(() => {
+      if (!this.#res.destroyed) {
+        if (Object.keys(trailers).length > 0) this.#res.addTrailers(trailers as Record<string, string>);
         this.#res.end();
       }
-      this.#settle(null, null);
+      this.#finish(null);
     });
   }
 
   onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
-    const fault = this.#clientGone && this.#outgoing.safe ? "client_gone" : faultOf(error);
-    if (!this.#headWritten && !this.#holding) {
-      this.#settle(fault, error);
-      return;
-    }
-    // A truncated response must look truncated: the socket dies, it does not end.
-    this.#whenHeadWritten(() => {
-      this.#res.destroy();
-      this.#settle(fault, error);
-    });
+    this.#afterHead(() => this.#finish(error));
   }
 
-  #writeHead(status: number, statusText: string, headers: HeaderList): void {
-    this.#holding = false;
-    if (!this.#clientGone) {
+  /** Ends the attempt from our side. */
+  fail(error: Error): void {
+    const controller = this.#controller;
+    this.#finish(error);
+    controller?.abort(error);
+  }
+
+  /** Writes the head, and what came while it was held. */
+  #begin(statusText: string, headers: HeaderList): void {
+    if (this.#phase !== "holding") return;
+    if (!this.#res.destroyed) {
       try {
-        this.#res.writeHead(status, statusText, headers);
+        this.#res.writeHead(this.#status ?? 502, sound(statusText), headers);
       } catch (error) {
-        this.#abort(new BadHead((error as Error).message));
+        this.fail(new BadHead((error as Error).message));
         return;
       }
     }
-    this.#headWritten = true;
+    this.#phase = "streaming";
     const held = this.#held;
     this.#held = [];
-    for (const chunk of held) this.#write(this.#controller, chunk);
-    this.#afterHead?.();
+    for (const chunk of held) this.#write(chunk);
+    this.#ending?.();
+    if (this.#patience === null) this.#controller?.resume();
   }
 
-  #whenHeadWritten(action: () => void): void {
-    if (this.#headWritten) action();
-    else this.#afterHead = action;
+  #afterHead(ending: () => void): void {
+    if (this.#phase === "holding") this.#ending = ending;
+    else ending();
   }
 
-  #write(controller: Dispatcher.DispatchController | null, chunk: Buffer): void {
-    if (this.#clientGone || this.#res.write(chunk) || controller === null) return;
-    controller.pause();
-    this.#res.once("drain", () => controller.resume());
+  /** When the client does not keep up, the region waits; when it does not read at all, it has stalled. */
+  #write(chunk: Buffer): void {
+    if (this.#res.destroyed || this.#res.write(chunk) || this.#patience !== null) return;
+    this.#controller?.pause();
+    const stalled = () => this.fail(new ClientStalled("the client did not read its answer"));
+    this.#patience = setTimeout(stalled, this.#outgoing.idleTimeoutMs);
+    this.#res.once("drain", () => {
+      this.#rest();
+      this.#controller?.resume();
+    });
+  }
+
+  #rest(): void {
+    if (this.#patience !== null) clearTimeout(this.#patience);
+    this.#patience = null;
   }
 
   /** RFC 8297; a client of HTTP/1.0 cannot read an interim response. */
-  #earlyHints(headers: Record<string, string | string[] | undefined>): void {
-    const { link } = headers;
-    if (link === undefined || this.#clientGone || this.#res.req.httpVersion === "1.0") return;
+  #earlyHints({ link }: Record<string, string | string[] | undefined>): void {
+    if (link === undefined || this.#res.destroyed || this.#res.req.httpVersion === "1.0") return;
     try {
       this.#res.writeEarlyHints({ link });
     } catch {
@@ -216,50 +200,45 @@ class Relay implements Dispatcher.DispatchHandler {
   }
 
   /**
-   * The client left. A safe request is not worth finishing. An unsafe one is read to its end: the region is
-   * executing it, and only its outcome says how long the user is pinned.
+   * The client left. A read is not worth finishing, nor is what was never sent. A write is read to its end: the
+   * region is executing it, and only its outcome says how long the user is pinned.
    */
-  #clientClosed(): void {
-    if (this.#settled || this.#res.writableFinished) return;
-    this.#clientGone = true;
-    if (this.#outgoing.safe) this.#abort(new ClientGone());
-    else this.#controller?.resume();
+  #clientLeft(): void {
+    if (this.#phase === "over" || this.#res.writableFinished) return;
+    this.#rest();
+    if (this.#outgoing.cutWhenGone || this.#controller === null) this.fail(new ClientGone("the client left"));
+    else this.#controller.resume();
   }
 
-  #abort(reason: Error): void {
-    if (this.#controller === null) this.#settle(faultOf(reason), reason);
-    else this.#controller.abort(reason);
-  }
-
-  #settle(fault: Fault | null, error: Error | null): void {
-    if (this.#settled) return;
-    this.#settled = true;
+  #finish(error: Error | null): void {
+    if (this.#phase === "over") return;
+    this.#phase = "over";
+    this.#rest();
     this.#res.off("close", this.#onClose);
-    const endedAtMs = this.#headAtMs ?? this.#clock.now();
+    // A truncated answer must look truncated: the socket dies, it does not end.
+    if (error !== null && this.#res.headersSent) this.#res.destroy();
     this.#resolve({
-      fault,
+      fault: error === null ? null : faultOf(error),
       status: this.#status,
       sent: this.#controller !== null,
-      durationMs: endedAtMs - this.#startedAtMs,
-      headAtMs: this.#headAtMs,
-      bytes: this.#bytes,
+      durationMs: (this.#headAtMs ?? this.#clock.now()) - this.#startedAtMs,
       cause: error === null ? null : causeOf(error),
     });
   }
+}
+
+/** Certificates are checked against the endpoint's own name; a client must not be able to choose it by its Host. */
+export function servernameOf(origin: string): string | null {
+  return origin.startsWith("https:") ? new URL(origin).hostname : null;
+}
+
+/** A reason phrase carries no meaning (RFC 9112 §4): one that cannot be written is left out, not answered for. */
+function sound(statusText: string): string {
+  return /^[\t\x20-\x7e\x80-\xff]*$/.test(statusText) ? statusText : "";
 }
 
 /** undici types the raw headers loosely; for HTTP/1 they are a flat list of names and values. */
 function rawHeadersOf(controller: Dispatcher.DispatchController): readonly (Buffer | string)[] {
   const { rawHeaders } = controller as { rawHeaders?: unknown };
   return Array.isArray(rawHeaders) ? (rawHeaders as (Buffer | string)[]) : [];
-}
-
-function addTrailers(res: ServerResponse, trailers: Record<string, string | string[] | undefined>): void {
-  const names = Object.keys(trailers);
-  if (names.length > 0) res.addTrailers(trailers as Record<string, string>);
-}
-
-/** Certificates are checked against the endpoint's own name; a client must not be able to choose it by its Host. */
-export function servernameOf(origin: string): string | null {
-  return origin.startsWith("https:") ? new URL(origin).hostname : null;
 }

@@ -2,6 +2,8 @@ import { randomBytes, randomUUID } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { isIPv6 } from "node:net";
 import type { TLSSocket } from "node:tls";
+import { isSafe } from "../routing/intent.ts";
+import type { Exchange } from "./exchange.ts";
 
 /** Headers as they go on the wire: name, value, name, value. Order, case and repetition survive. */
 export type HeaderList = string[];
@@ -118,6 +120,13 @@ export function requestHeaders(req: IncomingMessage, passage: Passage, own: Head
   return headers;
 }
 
+/** What a region is told about this edge; and, before anything that may write, which write epoch is believed in. */
+export function epochHeaders({ settings, method, writes, inputs }: Exchange): HeaderList {
+  const own = ["x-meridian-edge", settings.edgeId];
+  if (writes || !isSafe(method)) own.push("x-meridian-write-epoch", String(inputs?.view.epoch ?? 0));
+  return own;
+}
+
 /** What a region says to Meridian and to nobody else. */
 export interface RegionWord {
   /** `x-meridian-wrote`: whether the request wrote, whatever its method; null when not said. */
@@ -143,7 +152,7 @@ export function readRegionHead(raw: readonly (Buffer | string)[]): RegionHead {
     const name = text(raw[i]);
     const key = name.toLowerCase();
     const value = text(raw[i + 1]);
-    if (key === "connection") nominated = connectionTokens(value);
+    if (key === "connection") nominated = union(nominated, connectionTokens(value));
     else if (key === "x-meridian-wrote") wrote = value === "1" ? true : value === "0" ? false : wrote;
     else if (key === "x-meridian-principal") principal = value || null;
     else if (key === "set-cookie") setCookies.push(value);
@@ -156,9 +165,16 @@ export function readRegionHead(raw: readonly (Buffer | string)[]): RegionHead {
   };
 }
 
-/** The values of one header in a raw list, joined as RFC 9110 §5.3 says. */
+/** A header as Node parsed it, several lines joined as RFC 9110 §5.3 says. */
 export function single(value: string | string[] | undefined): string | undefined {
   return Array.isArray(value) ? value.join(", ") : value;
+}
+
+function union(
+  one: ReadonlySet<string> | null,
+  other: ReadonlySet<string> | null,
+): ReadonlySet<string> | null {
+  return one && other ? new Set([...one, ...other]) : (one ?? other);
 }
 
 function without(headers: HeaderList, names: ReadonlySet<string>): HeaderList {

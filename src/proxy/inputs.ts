@@ -1,28 +1,59 @@
+import type { Headers } from "../consistency/identities.ts";
 import type { Pins } from "../consistency/pins.ts";
-import { type DecisionInputs, decide, type PinReading } from "../routing/decide.ts";
+import { type Decision, type DecisionInputs, decide, needsPin, type PinReading } from "../routing/decide.ts";
 import type { View } from "../routing/region.ts";
-import { takesWrites } from "../routing/writers.ts";
-import type { Reading } from "./reading.ts";
+import { type Reading, readRequest } from "./reading.ts";
 import type { Settings } from "./settings.ts";
 
+/** A decision that may be followed, and what it was made of. */
+export interface Decided {
+  readonly decision: Decision;
+  readonly inputs: DecisionInputs;
+}
+
 /**
- * What a request is decided by. The pin store is asked only when the decision can depend on its answer: not for
- * a write, not when this edge or the client's token already says pinned, not for nobody, and not when the choice
- * without a pin is a writer anyway. Most requests need no round trip, and then there is no promise either.
+ * What a request is first decided by. The pin store is not asked yet: not for a write, not when this edge or the
+ * client's token already says pinned, not for nobody; otherwise only if the decision turns out to need it.
  */
-export function decisionInputs(
-  { facts, pids, tokenRemainingMs, carriesCookie }: Reading,
+export function firstInputs(
+  { facts, pids, tokenRemainingMs }: Reading,
   { rules, config }: Settings,
   view: View,
   pins: Pins,
-): DecisionInputs | Promise<DecisionInputs> {
-  const inputs = (pin: PinReading): DecisionInputs => ({ facts, pin, view, rules, tried: [] });
-  const free = inputs("free");
-  if (config.consistency.mode === "off" || facts.intent !== "read") return free;
+): DecisionInputs {
+  const inputs = (pin: PinReading): DecisionInputs => ({ facts, pin, view, rules, tried: [], attempts: 0 });
+  if (config.consistency.mode === "off" || facts.intent !== "read") return inputs("free");
   if (pins.known(pids.read, tokenRemainingMs) === "pinned") return inputs("pinned");
-  if (pids.read.length === 0) return free;
-  const nearest = decide(free);
-  const region = nearest.kind === "routed" ? view.byId.get(nearest.region) : undefined;
-  if (region && takesWrites(region, view, rules)) return free;
-  return pins.read(pids.read, { carriesToken: carriesCookie }).then(inputs);
+  return inputs(pids.read.length === 0 ? "free" : "unasked");
+}
+
+/**
+ * Decides, asking the pin store when the choice depends on it: most requests need no round trip, and then there is
+ * no promise either.
+ */
+export function decideAsking(
+  inputs: DecisionInputs,
+  ask: () => Promise<PinReading>,
+): Decided | Promise<Decided> {
+  const decision = decide(inputs);
+  if (!needsPin(decision, inputs)) return { decision, inputs };
+  return ask().then((pin) => {
+    const answered = { ...inputs, pin };
+    return { decision: decide(answered), inputs: answered };
+  });
+}
+
+/** What this edge would decide a described request by, asking the pin store where the request would. */
+export async function describedInputs(
+  { method, path, headers }: { readonly method: string; readonly path: string; readonly headers: Headers },
+  settings: Settings,
+  view: View,
+  { pins, chance }: { readonly pins: Pins; readonly chance: () => number },
+): Promise<DecisionInputs> {
+  const named = Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]),
+  );
+  const reading = readRequest(method, path.split("?", 1)[0] ?? path, named, settings, chance());
+  const ask = () => pins.read(reading.pids.read, { carriesToken: reading.carriesCookie });
+  return (await decideAsking(firstInputs(reading, settings, view, pins), ask)).inputs;
 }

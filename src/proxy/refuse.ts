@@ -5,10 +5,10 @@ import { FAULTS, type Fault, problem } from "../errors.ts";
 /** How long a client should wait before it tries again after a 503. */
 const RETRY_AFTER_SECONDS = "1";
 
-/**
- * Answers with problem+json, when there is still somebody to answer and nothing was answered yet.
- * `close` ends the connection: the rest of a body that nobody reads would be taken for the next request.
- */
+/** How long a refused client may take to read why, before its socket is destroyed. */
+const LINGER_MS = 1_000;
+
+/** Answers with problem+json, when there is still somebody to answer and nothing was answered yet. */
 export function refuse(
   res: ServerResponse,
   fault: Fault,
@@ -16,10 +16,7 @@ export function refuse(
   close: boolean,
   detail?: string,
 ): void {
-  if (res.headersSent || res.destroyed) {
-    res.destroy();
-    return;
-  }
+  if (res.headersSent || res.destroyed) return void res.destroy();
   const { status } = FAULTS[fault];
   const body = JSON.stringify(problem(fault, requestId, detail));
   const headers = [
@@ -37,10 +34,7 @@ export function refuse(
 
 /** The same for a bare socket: an upgrade, or bytes that are not HTTP. The socket is closed afterwards. */
 export function refuseSocket(socket: Duplex, fault: Fault, requestId: string, detail?: string): void {
-  if (!socket.writable) {
-    socket.destroy();
-    return;
-  }
+  if (!socket.writable) return void socket.destroy();
   const { status } = FAULTS[fault];
   const body = JSON.stringify(problem(fault, requestId, detail));
   const head = [
@@ -52,4 +46,15 @@ export function refuseSocket(socket: Duplex, fault: Fault, requestId: string, de
     "connection: close",
   ];
   socket.end(`${head.join("\r\n")}\r\n\r\n${body}`);
+  lingerThenDestroy(socket);
+}
+
+/**
+ * A socket whose last word is written. Reading on lets the peer's end be seen, and keeps the kernel from answering
+ * unread bytes with a reset that would overtake that word.
+ */
+export function lingerThenDestroy(socket: Duplex): void {
+  socket.resume();
+  const timer = setTimeout(() => socket.destroy(), LINGER_MS);
+  socket.once("close", () => clearTimeout(timer));
 }

@@ -9,6 +9,8 @@ import { isTunnelRequest } from "./tunnel.ts";
 
 /** Longer than any balancer in front of us keeps a connection (AWS ALB: 60 s), so that it closes first: node#20256. */
 const KEEP_ALIVE_MS = 75_000;
+/** How often a closing server looks for connections that have become idle. */
+const SWEEP_MS = 100;
 /** How long a client may take for its request's head. */
 const HEADERS_MS = 60_000;
 
@@ -20,6 +22,8 @@ export interface Handlers {
 /** The listener that clients speak to. */
 export class EdgeServer {
   readonly #server: Server;
+  /** Responses that are under way on each connection. */
+  readonly #answering = new WeakMap<Duplex, number>();
 
   constructor({ proxy }: Config, handlers: Handlers) {
     this.#server = createServer({
@@ -30,10 +34,16 @@ export class EdgeServer {
       requestTimeout: 0,
       shouldUpgradeCallback: isTunnelRequest,
     });
-    this.#server.on("request", (req, res) => handlers.request(req, res, false));
-    this.#server.on("checkContinue", (req, res) => handlers.request(req, res, true));
+    const handle = (awaitsContinue: boolean) => (req: IncomingMessage, res: ServerResponse) => {
+      this.#track(req.socket, res);
+      handlers.request(req, res, awaitsContinue);
+    };
+    this.#server.on("request", handle(false));
+    this.#server.on("checkContinue", handle(true));
     this.#server.on("upgrade", (req, socket, head) => handlers.upgrade(req, socket as Socket, head));
-    this.#server.on("clientError", answerClientError);
+    this.#server.on("clientError", (error: NodeJS.ErrnoException, socket) =>
+      this.#clientError(error, socket),
+    );
     this.#server.on("dropRequest", (_req, socket) => socket.destroy());
   }
 
@@ -49,19 +59,32 @@ export class EdgeServer {
     return (this.#server.address() as AddressInfo).port;
   }
 
-  /** Takes no new connections and lets the requests in flight end; after the grace it cuts what is left. */
-  async close(graceMs: number): Promise<void> {
+  /** Takes no new connections and closes idle ones; resolves when the last request has ended, or was {@link cut}. */
+  async close(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    this.#server.closeIdleConnections();
-    const sweep = setInterval(() => this.#server.closeIdleConnections(), 100);
-    const cut = setTimeout(() => this.#server.closeAllConnections(), graceMs);
+    const sweep = setInterval(() => this.#server.closeIdleConnections(), SWEEP_MS);
     await closed;
     clearInterval(sweep);
-    clearTimeout(cut);
   }
 
+  /** Cuts every connection. */
   cut(): void {
     this.#server.closeAllConnections();
+  }
+
+  #track(socket: Duplex, res: ServerResponse): void {
+    this.#answering.set(socket, (this.#answering.get(socket) ?? 0) + 1);
+    res.once("close", () => this.#answering.set(socket, (this.#answering.get(socket) ?? 1) - 1));
+  }
+
+  /**
+   * Bytes that are no request. They are answered once and the connection ends: what follows could be read in two
+   * ways. While a response is under way they cannot be answered: it would be taken for a part of that.
+   */
+  #clientError(error: NodeJS.ErrnoException, socket: Duplex): void {
+    const busy = (this.#answering.get(socket) ?? 0) > 0;
+    if (error.code === "ECONNRESET" || busy) socket.destroy();
+    else refuseSocket(socket, FAULT_BY_CODE[error.code ?? ""] ?? "bad_request", randomUUID());
   }
 }
 
@@ -69,12 +92,3 @@ const FAULT_BY_CODE: Readonly<Record<string, Fault>> = {
   HPE_HEADER_OVERFLOW: "header_too_large",
   ERR_HTTP_REQUEST_TIMEOUT: "request_timeout",
 };
-
-/** Bytes that are no request. They are answered once and the connection ends: what follows could be read in two ways. */
-function answerClientError(error: NodeJS.ErrnoException, socket: Duplex): void {
-  if (error.code === "ECONNRESET" || !socket.writable) {
-    socket.destroy();
-    return;
-  }
-  refuseSocket(socket, FAULT_BY_CODE[error.code ?? ""] ?? "bad_request", randomUUID());
-}

@@ -4,7 +4,7 @@ import type { Config } from "../config/schema.ts";
 import { Identities } from "../consistency/identities.ts";
 import { Signer } from "../consistency/signer.ts";
 import { PinTokens } from "../consistency/token.ts";
-import type { Rules } from "../routing/decide.ts";
+import type { Rules } from "../routing/rules.ts";
 import { AffinityCookies } from "./affinity-cookie.ts";
 import { TrustedProxies } from "./trust.ts";
 

@@ -2,28 +2,26 @@ import type { ClientRequest, IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { createProxyServer } from "http-proxy";
 import type { Clock } from "../clock.ts";
-import type { OpenPin, Pins } from "../consistency/pins.ts";
 import { FAULTS, type Fault } from "../errors.ts";
-import type { EventBus, RequestRecord } from "../events.ts";
-import type { Endpoint, RegionTable } from "../regions/table.ts";
-import { type Decision, type DecisionInputs, decide, type Routed } from "../routing/decide.ts";
+import type { EventBus } from "../events.ts";
+import type { Endpoint } from "../regions/table.ts";
 import { settleAffinity } from "./affinity-cookie.ts";
-import { faultOf } from "./faults.ts";
-import { servernameOf } from "./forward.ts";
-import { isLoop, type Passage, readPassage, requestHeaders } from "./headers.ts";
-import { decisionInputs } from "./inputs.ts";
-import { type Reading, readRequest } from "./reading.ts";
-import { refuseSocket } from "./refuse.ts";
+import { type AttemptResult, type Carrier, unsent } from "./carrier.ts";
+import { connectTo, MadeConnection } from "./connect.ts";
+import { Exchange } from "./exchange.ts";
+import { causeOf, faultOf } from "./faults.ts";
+import { epochHeaders, requestHeaders } from "./headers.ts";
+import { lingerThenDestroy, refuseSocket } from "./refuse.ts";
+import type { Router } from "./router.ts";
 import type { Sessions } from "./sessions.ts";
 import type { Settings } from "./settings.ts";
-import { readTarget, type Target } from "./target.ts";
 
 export interface TunnelParts {
   readonly clock: Clock;
+  /** Uniform in [0, 1). */
   readonly chance: () => number;
   readonly events: EventBus;
-  readonly table: RegionTable;
-  readonly pins: Pins;
+  readonly router: Router;
   readonly sessions: Sessions;
   readonly settings: () => Settings;
 }
@@ -33,29 +31,10 @@ export function isTunnelRequest(req: IncomingMessage): boolean {
   return req.method === "GET" && req.headers.upgrade?.toLowerCase() === "websocket";
 }
 
-/** An upgrade from its request to the end of its tunnel. */
-interface Tunnel {
-  readonly req: IncomingMessage;
-  readonly socket: Socket;
-  readonly head: Buffer;
-  readonly settings: Settings;
-  readonly target: Target;
-  readonly passage: Passage;
-  readonly reading: Reading;
-  readonly startedAtMs: number;
-  readonly startedAtWallMs: number;
-  inputs: DecisionInputs | null;
-  decision: Decision | null;
-  endpoint: Endpoint | null;
-  status: number | null;
-  fault: Fault | null;
-  upstreamMs: number | null;
-}
-
-/** Decides upgrades as it does requests, and hands the sockets to http-proxy, each with an error listener from the first tick. */
+/** Handles upgrades: routed like any request, then carried by http-proxy. */
 export class TunnelHandler {
   readonly #parts: TunnelParts;
-  readonly #sockets = new Map<Socket, string>();
+  readonly #carriers = new Set<TunnelCarrier>();
 
   constructor(parts: TunnelParts) {
     this.#parts = parts;
@@ -64,176 +43,192 @@ export class TunnelHandler {
   /** Tunnels that are open, by region. */
   counts(): ReadonlyMap<string, number> {
     const counts = new Map<string, number>();
-    for (const region of this.#sockets.values()) counts.set(region, (counts.get(region) ?? 0) + 1);
+    for (const { joinedTo } of this.#carriers) {
+      if (joinedTo !== null) counts.set(joinedTo, (counts.get(joinedTo) ?? 0) + 1);
+    }
     return counts;
   }
 
-  /** Cuts every tunnel, at the end of a shutdown's grace. */
+  /** Cuts the tunnels of a region, spread over `withinMs`, so that their clients do not come back all at once. */
+  closeRegion(region: string, withinMs: number): void {
+    for (const carrier of this.#carriers) {
+      if (carrier.joinedTo === region)
+        setTimeout(() => carrier.cut(), this.#parts.chance() * withinMs).unref();
+    }
+  }
+
+  /** Resolves when no upgrade is open any more. */
+  async idle(): Promise<void> {
+    while (this.#carriers.size > 0) await Promise.race([...this.#carriers].map(({ closed }) => closed));
+  }
+
+  /** Cuts every upgrade in whatever phase it is, at the end of a shutdown's grace. */
   closeAll(): void {
-    for (const socket of this.#sockets.keys()) socket.destroy();
+    for (const carrier of this.#carriers) carrier.cut();
   }
 
-  /** Never throws; emits `requestDone` exactly once, when the client's socket has closed. */
-  upgrade(req: IncomingMessage, socket: Socket, head: Buffer): void {
+  /** Never rejects; emits `requestDone` exactly once, when the client's socket has closed. */
+  async upgrade(req: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
+    const { clock, chance, events, router, sessions, settings } = this.#parts;
     socket.on("error", ignore);
-    const tunnel = this.#read(req, socket, head);
-    socket.once("close", () => this.#parts.events.emit("requestDone", this.#record(tunnel)));
-    void this.#open(tunnel).catch((error: Error) => {
-      this.#parts.events.emit("failed", { where: "upgrade", error });
-      this.#refuse(tunnel, "internal");
+    try {
+      const exchange = new Exchange(req, settings(), clock, chance());
+      const carrier = new TunnelCarrier(req, socket, head, { clock, sessions });
+      this.#carriers.add(carrier);
+      await router.route(exchange, carrier);
+      await carrier.closed;
+      this.#carriers.delete(carrier);
+      events.emit("requestDone", exchange.record(carrier, clock.now()));
+    } catch (error) {
+      events.emit("failed", { where: "upgrade", error: error as Error });
+      socket.destroy();
+    }
+  }
+}
+
+/** Carries an upgrade: a connection first, so that one that fails can be tried elsewhere, then http-proxy over it. */
+class TunnelCarrier implements Carrier {
+  readonly protocol = "websocket";
+  /** http-proxy writes the 101 as soon as it comes. */
+  readonly holdsHead = false;
+  readonly bodyUnread = false;
+  /** Resolves when the client's socket has closed. */
+  readonly closed: Promise<void>;
+  /** The region at the other end; null until there is one. */
+  joinedTo: string | null = null;
+  readonly #req: IncomingMessage;
+  readonly #socket: Socket;
+  readonly #head: Buffer;
+  readonly #parts: { readonly clock: Clock; readonly sessions: Sessions };
+  #status: number | null = null;
+  #handedOver = false;
+
+  constructor(
+    req: IncomingMessage,
+    socket: Socket,
+    head: Buffer,
+    parts: { readonly clock: Clock; readonly sessions: Sessions },
+  ) {
+    this.#req = req;
+    this.#socket = socket;
+    this.#head = head;
+    this.#parts = parts;
+    this.closed = new Promise((resolve) => socket.once("close", resolve));
+  }
+
+  get gone(): boolean {
+    return this.#socket.destroyed;
+  }
+
+  get answered(): boolean {
+    return this.#status !== null;
+  }
+
+  /** http-proxy has no way back: once it has the socket, nobody else can be asked. */
+  get bodyStarted(): boolean {
+    return this.#handedOver;
+  }
+
+  get status(): number {
+    return this.#status ?? 499;
+  }
+
+  get complete(): boolean {
+    return this.#status !== null;
+  }
+
+  get bytesIn(): number {
+    return this.#socket.bytesRead;
+  }
+
+  get bytesOut(): number {
+    return this.#socket.bytesWritten;
+  }
+
+  cut(): void {
+    this.#socket.destroy();
+  }
+
+  async carry(exchange: Exchange, endpoint: Endpoint): Promise<AttemptResult> {
+    const { clock } = this.#parts;
+    const { connectTimeout } = exchange.settings.config.proxy;
+    try {
+      const region = await connectTo(endpoint.origin, connectTimeout);
+      return await this.#tunnel(exchange, endpoint, region);
+    } catch (error) {
+      const waitedMs = clock.now() - exchange.dispatchedAtMs;
+      return unsent(this.gone ? "client_gone" : faultOf(error as Error), waitedMs, causeOf(error as Error));
+    }
+  }
+
+  refuse(exchange: Exchange, fault: Fault, detail?: string): void {
+    this.#status = FAULTS[fault].status;
+    refuseSocket(this.#socket, fault, exchange.passage.requestId, detail);
+  }
+
+  /** Resolves when the tunnel is over, or did not come about. */
+  #tunnel(exchange: Exchange, endpoint: Endpoint, region: Socket): Promise<AttemptResult> {
+    const socket = this.#socket;
+    region.on("error", ignore);
+    socket.once("close", () => region.destroy());
+    if (socket.destroyed) region.destroy();
+    this.#handedOver = true;
+    return new Promise((resolve) => {
+      const end = (fault: Fault | null, cause: string | null = null): void => {
+        const durationMs = (exchange.headAtMs ?? this.#parts.clock.now()) - exchange.dispatchedAtMs;
+        resolve({ fault, status: this.#status, sent: true, durationMs, cause });
+      };
+      socket.once("close", () => end(this.#status === null ? "client_gone" : null));
+      this.#hand(exchange, endpoint, region, (error) => {
+        const fault = this.gone || socket.errored ? "client_gone" : faultOf(error);
+        end(fault, causeOf(error));
+        this.refuse(exchange, fault);
+      });
     });
   }
 
-  #read(req: IncomingMessage, socket: Socket, head: Buffer): Tunnel {
-    const { clock, chance, settings: inForce } = this.#parts;
-    const settings = inForce();
-    const read = readTarget(req);
-    const target = typeof read === "string" ? { url: "/", path: "/", host: "" } : read;
-    const trusted = settings.trusted.trusts(req.socket.remoteAddress);
-    const fault = typeof read === "string" ? "bad_request" : isLoop(req, settings.edgeId) ? "loop" : null;
-    return {
-      req,
-      socket,
-      head,
-      settings,
-      target,
-      passage: readPassage(req, target.host, trusted, settings.edgeId),
-      reading: readRequest("GET", target.path, req.headers, settings, chance()),
-      startedAtMs: clock.now(),
-      startedAtWallMs: clock.wall(),
-      inputs: null,
-      decision: null,
-      endpoint: null,
-      status: null,
-      fault,
-      upstreamMs: null,
-    };
-  }
-
-  async #open(tunnel: Tunnel): Promise<void> {
-    if (tunnel.fault !== null) return this.#refuse(tunnel, tunnel.fault);
-    const { table, pins, chance } = this.#parts;
-    tunnel.inputs = await decisionInputs(tunnel.reading, tunnel.settings, table.view, pins);
-    const decision = decide(tunnel.inputs);
-    tunnel.decision = decision;
-    if (decision.kind === "refused") return this.#refuse(tunnel, decision.fault);
-    tunnel.endpoint = table.pick(decision.region, new Set(), chance);
-    if (tunnel.endpoint === null) return this.#refuse(tunnel, "no_region");
-    if (tunnel.socket.destroyed) return;
-    this.#connect(tunnel, decision, tunnel.endpoint);
-  }
-
-  #connect(tunnel: Tunnel, decision: Routed, endpoint: Endpoint): void {
-    const { clock, table } = this.#parts;
-    const { req, socket, settings } = tunnel;
-    const pin = this.#openPin(tunnel);
-    table.started(endpoint);
-    socket.once("close", () => {
-      table.finished(endpoint);
-      pin?.settle("committed");
-    });
-    replaceHeaders(req, tunnel);
-    const servername = servernameOf(endpoint.origin);
+  /** Hands both sockets to http-proxy; `failed` is called when it gives up before the region has answered. */
+  #hand(exchange: Exchange, endpoint: Endpoint, region: Socket, failed: (error: Error) => void): void {
+    const { idleTimeout, responseTimeout } = exchange.settings.config.proxy;
+    replaceHeaders(this.#req, exchange);
     const proxy = createProxyServer({
-      target: endpoint.origin,
-      upgradeTimeout: settings.config.proxy.responseTimeout,
-      ...(servername === null ? {} : { ssl: { servername } }),
+      // The connection is made, and if it is https, encrypted; http-proxy only has to speak over it.
+      target: endpoint.origin.replace(/^https:/, "http:"),
+      agent: new MadeConnection(region),
+      upgradeTimeout: responseTimeout,
     });
-    proxy.on("error", (error) => this.#failed(tunnel, endpoint, error));
-    proxy.on("proxyReqWs", (upstream) => this.#watch(upstream, tunnel, decision, endpoint));
-    proxy.on("open", (region) => {
-      tunnel.upstreamMs = clock.now() - tunnel.startedAtMs;
-      this.#join(tunnel, region, endpoint.region);
-    });
-    // Half a tunnel is none: when the client's side dies before the region has answered, http-proxy ends the rest.
-    void proxy.ws(req, socket, {}, tunnel.head).catch(ignore);
+    // It ends the client's socket right after it reports an error, so the refusal is written while it does.
+    proxy.on("error", (error) => this.#status === null && failed(error));
+    proxy.on("proxyReqWs", (upstream) => this.#watch(upstream, exchange));
+    proxy.on("open", () => this.#join(endpoint.region, region));
+    void proxy.ws(this.#req, this.#socket, {}, this.#head).catch(ignore);
+    // After ws(), which resets it: silence on both sides for too long is the end of both.
+    this.#socket.setTimeout(idleTimeout, () => this.#socket.destroy());
   }
 
   /** Sees the region's answer before http-proxy passes it on, and edits its head. */
-  #watch(upstream: ClientRequest, tunnel: Tunnel, decision: Routed, endpoint: Endpoint): void {
+  #watch(upstream: ClientRequest, exchange: Exchange): void {
     const answered = (response: IncomingMessage): void => {
-      tunnel.status = response.statusCode ?? null;
-      this.#parts.table.succeeded(endpoint);
-      editHead(response, tunnel, decision, this.#parts.sessions);
+      this.#status = response.statusCode ?? 502;
+      exchange.headAtMs = this.#parts.clock.now();
+      editHead(response, exchange, this.#parts.sessions);
     };
     upstream.once("upgrade", answered);
-    upstream.once("response", answered);
-    tunnel.socket.once("close", () => upstream.destroy());
-  }
-
-  /** From here on each side's end is the other's, and silence on both for too long is the end of both. */
-  #join({ socket, settings }: Tunnel, region: Socket, regionId: string): void {
-    this.#sockets.set(socket, regionId);
-    socket.once("close", () => {
-      this.#sockets.delete(socket);
-      region.destroy();
+    upstream.once("response", (response: IncomingMessage) => {
+      answered(response);
+      response.once("close", () => lingerThenDestroy(this.#socket));
     });
-    region.once("close", () => socket.destroySoon());
-    socket.setTimeout(settings.config.proxy.idleTimeout, () => socket.destroy());
   }
 
-  #openPin({ reading, settings }: Tunnel): OpenPin | null {
-    const writes = reading.facts.intent === "write" && settings.config.consistency.mode !== "off";
-    return writes ? this.#parts.pins.open(reading.pids.write) : null;
-  }
-
-  #failed(tunnel: Tunnel, endpoint: Endpoint, error: Error): void {
-    if (tunnel.status !== null) return;
-    const fault = tunnel.socket.destroyed || tunnel.socket.errored ? "client_gone" : faultOf(error);
-    if (fault !== "client_gone") this.#parts.table.failed(endpoint, fault);
-    this.#refuse(tunnel, fault);
-  }
-
-  #refuse(tunnel: Tunnel, fault: Fault): void {
-    tunnel.fault = fault;
-    if (fault !== "client_gone") refuseSocket(tunnel.socket, fault, tunnel.passage.requestId);
-  }
-
-  #record(tunnel: Tunnel): RequestRecord {
-    const { decision, inputs, endpoint, fault, status, upstreamMs, startedAtMs, socket } = tunnel;
-    const durationMs = this.#parts.clock.now() - startedAtMs;
-    const outcome = fault ?? status;
-    return {
-      id: tunnel.passage.requestId,
-      startedAtWallMs: tunnel.startedAtWallMs,
-      method: "GET",
-      path: tunnel.target.path,
-      protocol: "websocket",
-      status: status ?? FAULTS[fault ?? "client_gone"].status,
-      region: decision?.kind === "routed" ? decision.region : null,
-      reason: decision?.kind === "routed" ? decision.reason : null,
-      fault,
-      attempts:
-        endpoint === null || outcome === null
-          ? []
-          : [
-              {
-                region: endpoint.region,
-                endpoint: endpoint.origin,
-                outcome,
-                durationMs: upstreamMs ?? durationMs,
-              },
-            ],
-      durationMs,
-      upstreamMs,
-      overheadMs: null,
-      bytesIn: socket.bytesRead,
-      bytesOut: socket.bytesWritten,
-      pin: inputs?.pin ?? "free",
-      consistency: decision?.kind === "routed" ? decision.consistency : null,
-      affinity: "none",
-      complete: status !== null,
-      decision,
-      inputs,
-    };
+  #join(regionId: string, region: Socket): void {
+    this.joinedTo = regionId;
+    region.once("close", () => this.#socket.destroySoon());
   }
 }
 
 /** http-proxy copies `req.headers`, so they become exactly what the region should get. */
-function replaceHeaders(req: IncomingMessage, { passage, settings, target, inputs, reading }: Tunnel): void {
-  const own = ["x-meridian-edge", settings.edgeId];
-  if (reading.facts.intent === "write") own.push("x-meridian-write-epoch", String(inputs?.view.epoch ?? 0));
-  const list = requestHeaders(req, passage, own);
+function replaceHeaders(req: IncomingMessage, exchange: Exchange): void {
+  const list = requestHeaders(req, exchange.passage, epochHeaders(exchange));
   const headers: Record<string, string | string[]> = { connection: "Upgrade", upgrade: "websocket" };
   for (let i = 0; i + 1 < list.length; i += 2) {
     const key = list[i]?.toLowerCase() ?? "";
@@ -243,21 +238,22 @@ function replaceHeaders(req: IncomingMessage, { passage, settings, target, input
   }
   for (const key of Object.keys(req.headers)) delete req.headers[key];
   Object.assign(req.headers, headers);
-  req.url = target.url;
+  req.url = exchange.target.url;
 }
 
 /** Takes the region's own word out of its answer and puts ours in. `upgrade` and `connection` stay: they are the answer. */
-function editHead(response: IncomingMessage, tunnel: Tunnel, decision: Routed, sessions: Sessions): void {
+function editHead(response: IncomingMessage, exchange: Exchange, sessions: Sessions): void {
   const { headers } = response;
-  const { reading, settings, passage } = tunnel;
+  const { decision, passage } = exchange;
   for (const key of Object.keys(headers)) if (key.startsWith("x-meridian-")) delete headers[key];
   headers["x-request-id"] = passage.requestId;
+  if (decision?.kind !== "routed") return;
+  exchange.consistency ??= decision.consistency;
   headers["x-meridian-region"] = decision.region;
   headers["x-meridian-reason"] = decision.reason;
-  if (decision.consistency !== null) headers["x-meridian-consistency"] = decision.consistency;
-  const parts = { cookies: settings.affinity, sessions };
-  const { cookie } = settleAffinity(reading, decision, passage.proto === "https", parts);
-  if (cookie !== null) headers["set-cookie"] = [...(headers["set-cookie"] ?? []), cookie];
+  if (exchange.consistency !== null) headers["x-meridian-consistency"] = exchange.consistency;
+  const home = settleAffinity(exchange, decision, sessions);
+  if (home !== null) headers["set-cookie"] = [...(headers["set-cookie"] ?? []), home];
 }
 
 function ignore(): void {}

@@ -1,14 +1,15 @@
-import type { Intent, PathRule } from "./intent.ts";
+import type { Intent } from "./intent.ts";
 import { lags } from "./lag.ts";
 import type { Region, View } from "./region.ts";
-import type { ResidencyRule } from "./residency.ts";
+import type { Rules } from "./rules.ts";
 import { takesWrites } from "./writers.ts";
 
 /**
  * What is known of a user's pin. `unknown` is not `free`: the store did not answer, so the reader is
- * treated as pinned. `waived` is unknown too, but policy or budget lets it go elsewhere, marked.
+ * treated as pinned. `waived` is unknown too, but policy or budget lets it go elsewhere, marked. `unasked` holds
+ * only as long as the choice is a writer anyway; see {@link needsPin}.
  */
-export type PinReading = "free" | "pinned" | "unknown" | "waived";
+export type PinReading = "free" | "pinned" | "unknown" | "waived" | "unasked";
 
 /** Why a region was chosen; the word in `x-meridian-reason`, the log and the metric. */
 export type Reason =
@@ -38,22 +39,6 @@ export type Obstacle =
   | "warming"
   | "less-preferred";
 
-export type Policy = "latency" | "priority" | "weighted";
-
-/** The operator's rules that a decision follows, compiled from the configuration. */
-export interface Rules {
-  readonly policy: Policy;
-  readonly topology: "single-writer" | "multi-writer";
-  readonly whenAllDown: "try" | "refuse";
-  readonly whenWriterDown: "refuse" | "stale";
-  /** A replica that lags more does not serve identified readers. */
-  readonly maxLagMs: number;
-  /** First match wins. */
-  readonly residency: readonly ResidencyRule[];
-  /** First match wins. */
-  readonly paths: readonly PathRule[];
-}
-
 /** What the request says, read once. */
 export interface Facts {
   readonly intent: Intent;
@@ -76,6 +61,8 @@ export interface DecisionInputs {
   readonly view: View;
   readonly rules: Rules;
   readonly tried: readonly string[];
+  /** Attempts made so far; whatever comes after the first is a retry. */
+  readonly attempts: number;
 }
 
 export interface Routed {
@@ -88,7 +75,7 @@ export interface Routed {
 
 export interface Refused {
   readonly kind: "refused";
-  readonly fault: "no_region" | "residency" | "writer_down";
+  readonly fault: "no_region" | "no_fresh_region" | "residency" | "writer_down";
 }
 
 export type Decision = Routed | Refused;
@@ -111,11 +98,22 @@ export function decide(inputs: DecisionInputs): Decision {
   return pin === "waived" && facts.intent === "read" ? markUnlessWriter(decision, view) : decision;
 }
 
+/**
+ * Whether this decision may only be followed once the pin has been asked for: it was not, and the choice is not
+ * a writer. With several writers the pin also says which one, so it is always asked.
+ */
+export function needsPin(decision: Decision, { facts, pin, view, rules }: DecisionInputs): boolean {
+  if (pin !== "unasked" || facts.intent !== "read") return false;
+  if (decision.kind === "refused" || rules.topology === "multi-writer") return true;
+  return decision.region !== view.writeRegion;
+}
+
 /** Why each region was kept or dropped by this decision, in the order of the view. */
 export function verdicts(decision: Decision, inputs: DecisionInputs): readonly Verdict[] {
   const { facts, pin, view } = inputs;
   const chosen = decision.kind === "routed" ? decision.region : null;
-  const writersOnly = facts.intent === "write" || (facts.intent === "read" && holds(pin));
+  const stale = decision.kind === "routed" && decision.consistency === "stale";
+  const writersOnly = facts.intent === "write" || (facts.intent === "read" && holds(pin) && !stale);
   return view.regions.map((region) => {
     if (region.id === chosen) return { region: region.id, obstacle: null };
     const obstacle = writersOnly ? writeObstacle(region, inputs) : readObstacle(region, inputs);
@@ -125,13 +123,13 @@ export function verdicts(decision: Decision, inputs: DecisionInputs): readonly V
 
 function decideWrite(inputs: DecisionInputs): Decision {
   const writer = chooseWriter(inputs);
-  return writer ? routed(writer, retryOr(inputs.tried, "write")) : refuseWriter(inputs);
+  return writer ? routed(writer, retryOr(inputs, "write")) : refuseWriter(inputs);
 }
 
 function decidePinned(inputs: DecisionInputs): Decision {
-  const { pin, rules, tried } = inputs;
+  const { pin, rules } = inputs;
   const writer = chooseWriter(inputs);
-  if (writer) return routed(writer, retryOr(tried, pin === "pinned" ? "pin" : "pin-unknown"));
+  if (writer) return routed(writer, retryOr(inputs, pin === "pinned" ? "pin" : "pin-unknown"));
   return rules.whenWriterDown === "refuse" ? refuseWriter(inputs) : mark(decideRead(inputs), "stale");
 }
 
@@ -165,29 +163,29 @@ function refuseWriter(inputs: DecisionInputs): Refused {
 }
 
 function decideRead(inputs: DecisionInputs): Decision {
-  const { facts, view, rules, tried } = inputs;
+  const { facts, view, rules } = inputs;
   const able = (region: Region) => readObstacle(region, inputs) === null;
   const home =
     facts.intent === "static" || facts.affinity === null ? undefined : view.byId.get(facts.affinity);
-  if (home && able(home)) return routed(home, retryOr(tried, "affinity"));
+  if (home && able(home)) return routed(home, retryOr(inputs, "affinity"));
 
   const chosen = byPolicy(bestTier(preference(view, rules).filter(able)), rules, facts.chance);
-  if (chosen) return routed(chosen, retryOr(tried, policyReason(chosen, home, inputs)));
+  if (chosen) return routed(chosen, retryOr(inputs, policyReason(chosen, home, inputs)));
   return decideWithoutChoice(inputs);
 }
 
 /** Nothing that is open, up and fresh is left: draining regions first, then lagging ones, then hope. */
 function decideWithoutChoice(inputs: DecisionInputs): Decision {
-  const { view, rules, tried } = inputs;
+  const { view, rules } = inputs;
   const order = preference(view, rules);
   const obstacle = (region: Region) => readObstacle(region, inputs);
   const draining = order.find((region) => obstacle(region) === "draining");
-  if (draining) return routed(draining, retryOr(tried, "failover"));
+  if (draining) return routed(draining, retryOr(inputs, "failover"));
 
   const lagging = order.find((region) => obstacle(region) === "lagging");
   if (lagging) {
-    if (rules.whenWriterDown === "refuse") return refuseWriter(inputs);
-    return { ...routed(lagging, retryOr(tried, "failover")), consistency: "stale" };
+    if (rules.whenWriterDown === "refuse") return { kind: "refused", fault: "no_fresh_region" };
+    return { ...routed(lagging, retryOr(inputs, "failover")), consistency: "stale" };
   }
   const hope = order.find((region) => ignoringHealth(obstacle(region)) === null);
   if (hope && rules.whenAllDown === "try") return routed(hope, "last-resort");
@@ -285,7 +283,7 @@ function drawWeighted(able: readonly Region[], chance: number): Region | undefin
 function policyReason(chosen: Region, home: Region | undefined, inputs: DecisionInputs): Reason {
   const { facts, view, rules } = inputs;
   if (chosen.role === "standby" || (home && healthObstacle(home))) return "failover";
-  if (rules.policy === "weighted") return facts.jurisdictions === null ? "weight" : "residency";
+  if (rules.policy === "weighted") return weightedReason(facts);
   const wanted = preference(view, rules).filter(
     (region) => region.admission === "open" && region.role !== "standby",
   );
@@ -294,15 +292,20 @@ function policyReason(chosen: Region, home: Region | undefined, inputs: Decision
     if (!allowed(region, facts)) return "residency";
     if (healthObstacle(region) || region.health === "degraded") return "failover";
   }
-  return rules.policy;
+  return facts.intent === "static" ? "static" : rules.policy;
+}
+
+function weightedReason({ intent, jurisdictions }: Facts): Reason {
+  if (jurisdictions !== null) return "residency";
+  return intent === "static" ? "static" : "weight";
 }
 
 function routed(region: Region, reason: Reason): Routed {
   return { kind: "routed", region: region.id, reason, consistency: null };
 }
 
-function retryOr(tried: readonly string[], reason: Reason): Reason {
-  return tried.length > 0 ? "retry" : reason;
+function retryOr({ attempts }: DecisionInputs, reason: Reason): Reason {
+  return attempts > 0 ? "retry" : reason;
 }
 
 function mark(decision: Decision, consistency: "stale" | "degraded"): Decision {

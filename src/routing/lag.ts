@@ -1,5 +1,5 @@
-import type { Rules } from "./decide.ts";
 import type { Region, View } from "./region.ts";
+import type { Rules } from "./rules.ts";
 import { takesWrites } from "./writers.ts";
 
 /** Whether a region lags too much for identified readers. One that hides its lag while others report theirs is not trusted to be fresh. */

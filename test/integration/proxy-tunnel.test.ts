@@ -9,8 +9,13 @@ import type { RequestRecord } from "../../src/events.ts";
 import { startTestEdge } from "../support/edge.ts";
 import { eventually } from "../support/eventually.ts";
 import { sendRaw } from "../support/raw.ts";
+import { startRedis } from "../support/redis.ts";
 import { acceptWebSockets } from "../support/websocket.ts";
 import { startWorld } from "../support/world.ts";
+
+const HANDSHAKE =
+  "GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" +
+  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 
 async function setUp(t: TestContext, overrides: Record<string, unknown> = {}) {
   const world: SimulatedWorld = await startWorld();
@@ -90,9 +95,22 @@ test("a region that refuses the upgrade is heard", async (t) => {
   await eventually(() => records.length === 1 && open(edge) === 0);
 });
 
-test("an upgrade to a region that is gone is a 502, and the next one goes elsewhere", async (t) => {
-  const { edge, world } = await setUp(t);
+test("an upgrade to a region that is gone goes to the next one", async (t) => {
+  const { edge, world, records } = await setUp(t);
   await world.region("eu-west").kill();
+  const socket = dial(edge);
+  assert.equal((await greeting(socket)).region, "us-east");
+  socket.terminate();
+  await eventually(() => records.length === 1);
+  assert.deepEqual(
+    records[0]?.attempts.map(({ region, outcome }) => `${region} ${outcome}`),
+    ["eu-west connect_failed", "us-east 101"],
+  );
+});
+
+test("an upgrade that no region takes is a 502 with a reason", async (t) => {
+  const { edge, world } = await setUp(t);
+  for (const region of world.regions) await region.kill();
   const socket = dial(edge);
   const [, response] = (await once(socket, "unexpected-response")) as [
     unknown,
@@ -100,12 +118,40 @@ test("an upgrade to a region that is gone is a 502, and the next one goes elsewh
   ];
   assert.equal(response.statusCode, 502);
   assert.equal(response.headers["content-type"], "application/problem+json");
-  await eventually(async () => {
-    const next = dial(edge);
-    const { region } = await greeting(next);
-    next.terminate();
-    assert.equal(region, "us-east");
+});
+
+test("an upgrade that may write waits for its pin, and is refused when the operator wants it recorded", async (t) => {
+  const redis = await startRedis();
+  t.after(() => redis.stop());
+  const { edge } = await setUp(t, {
+    redis: { url: redis.url },
+    routing: { paths: [{ path: "/ws", as: "write" }] },
+    consistency: { onRedisDown: { writes: "reject" } },
   });
+  const socket = dial(edge, { authorization: "Bearer alice" });
+  assert.equal((await greeting(socket)).region, "us-east");
+  socket.terminate();
+  await redis.kill();
+  const refused = dial(edge, { authorization: "Bearer alice" });
+  const [, response] = (await once(refused, "unexpected-response")) as [unknown, { statusCode: number }];
+  assert.equal(response.statusCode, 503);
+});
+
+test("stopping cuts upgrades in every phase", async (t) => {
+  const { edge, world } = await setUp(t);
+  world.region("eu-west").onUpgrade = () => {};
+  const waiting = dial(edge);
+  const refused = sendRaw(
+    edge.httpUrl,
+    `${HANDSHAKE.replace("x\r\n", "x\r\nVia: 1.1 meridian-edge-under-test\r\n")}`,
+    { forMs: 10_000 },
+  );
+  await eventually(() => edge.table.status().some(({ requestsInFlight }) => requestsInFlight === 1));
+  const startedMs = performance.now();
+  await edge.stop(500);
+  assert.ok(performance.now() - startedMs < 4_000);
+  assert.match((await refused).text, /^HTTP\/1\.1 508 /);
+  waiting.terminate();
 });
 
 test("a client that vanishes closes the region's side, and the other way round", async (t) => {
@@ -142,11 +188,7 @@ test("a client that resets in the middle of its handshake harms nobody", async (
   const { edge, world } = await setUp(t);
   world.region("eu-west").onUpgrade = () => {};
   for (let i = 0; i < 10; i += 1) {
-    await sendRaw(
-      edge.httpUrl,
-      "GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-      { forMs: 30 },
-    );
+    await sendRaw(edge.httpUrl, HANDSHAKE, { forMs: 30 });
   }
   assert.equal((await fetch(`${edge.httpUrl}/items/a`)).status, 200);
   await eventually(() => edge.table.status().every(({ requestsInFlight }) => requestsInFlight === 0));

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { type DecisionInputs, decide, verdicts } from "../../src/routing/decide.ts";
+import { type DecisionInputs, decide, needsPin, verdicts } from "../../src/routing/decide.ts";
 import type { Region } from "../../src/routing/region.ts";
 import { takesWrites } from "../../src/routing/writers.ts";
 import { inputsOf } from "../unit/routing-world.ts";
@@ -35,7 +35,7 @@ const inputs: fc.Arbitrary<DecisionInputs> = fc
       identified: fc.boolean(),
       chance: fc.double({ min: 0, max: 0.999, noNaN: true }),
     }),
-    pin: fc.constantFrom("free", "pinned", "unknown", "waived"),
+    pin: fc.constantFrom("free", "pinned", "unknown", "waived", "unasked"),
     tried: fc.subarray(IDS),
     rules: fc.record({
       policy: fc.constantFrom("latency", "priority", "weighted"),
@@ -82,10 +82,17 @@ always("a write goes to a region that takes writes, or is refused", (given) => {
 });
 
 always("a possibly pinned reader goes to the writer, is refused, or the answer says so", (given) => {
-  if (given.facts.intent !== "read" || given.pin === "free") return;
+  if (given.facts.intent !== "read" || given.pin === "free" || given.pin === "unasked") return;
   const decision = decide(given);
   if (decision.kind === "refused" || decision.consistency !== null) return;
   const region = chosen(given);
+  assert.ok(region && takesWrites(region, given.view, given.rules));
+});
+
+always("an unasked pin never leads to a replica: it is asked for first", (given) => {
+  if (given.facts.intent !== "read" || given.pin !== "unasked") return;
+  const region = chosen(given);
+  if (needsPin(decide(given), given)) return;
   assert.ok(region && takesWrites(region, given.view, given.rules));
 });
 

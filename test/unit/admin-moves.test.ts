@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { type Move, movesOf, objection, type Setting } from "../../src/admin/moves.ts";
-import type { Rules } from "../../src/routing/decide.ts";
 import type { Admission, Region, View } from "../../src/routing/region.ts";
+import type { Rules } from "../../src/routing/rules.ts";
 
 const RULES: Rules = {
   policy: "latency",

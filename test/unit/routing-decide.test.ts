@@ -24,7 +24,7 @@ const TABLE: readonly (readonly [sentence: string, given: Case, expected: string
   [
     "serves static paths from the nearest region, whatever the pin",
     { facts: { intent: "static" }, pin: "pinned" },
-    "eu latency",
+    "eu static",
   ],
 
   // Pins.
@@ -145,7 +145,7 @@ const TABLE: readonly (readonly [sentence: string, given: Case, expected: string
   [
     "refuses rather than serve an identified reader from replicas that all lag, the writer being down",
     { changes: { us: down, eu: { lagMs: 9_000 }, ap: { lagMs: 9_000 } } },
-    "refused writer_down",
+    "refused no_fresh_region",
   ],
   [
     "serves them stale when the operator says so",

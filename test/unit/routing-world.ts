@@ -1,5 +1,6 @@
-import type { DecisionInputs, Facts, PinReading, Rules } from "../../src/routing/decide.ts";
+import type { DecisionInputs, Facts, PinReading } from "../../src/routing/decide.ts";
 import type { Region, View } from "../../src/routing/region.ts";
+import type { Rules } from "../../src/routing/rules.ts";
 
 export type Changes = Readonly<Record<string, Partial<Region>>>;
 
@@ -65,5 +66,6 @@ export function inputsOf({ facts, pin = "free", changes, rules, tried = [], regi
     view: viewOf(changes, regions),
     rules: { ...RULES, ...rules },
     tried,
+    attempts: tried.length,
   };
 }

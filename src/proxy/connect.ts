@@ -1,0 +1,48 @@
+import { Agent } from "node:http";
+import { connect as connectTcp, isIP, type Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import { connect as connectTls } from "node:tls";
+import { lookup } from "../regions/lookup.ts";
+
+/** The endpoint did not take the connection in time. */
+class ConnectTimeout extends Error {
+  readonly code = "UND_ERR_CONNECT_TIMEOUT";
+}
+
+/** A connection to an endpoint for a tunnel, verified if it is https. Rejects with why there is none; nothing was sent then. */
+export function connectTo(origin: string, timeoutMs: number): Promise<Socket> {
+  const { protocol, hostname, port } = new URL(origin);
+  const secure = protocol === "https:";
+  const host = hostname.replace(/^\[|\]$/g, "");
+  const address = { host, port: Number(port) || (secure ? 443 : 80), lookup };
+  // A certificate for an IP address is checked without SNI, which cannot carry one.
+  const servername = isIP(host) ? "" : host;
+  const socket = secure ? connectTls({ ...address, servername }) : connectTcp(address);
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(
+      () => socket.destroy(new ConnectTimeout(`no connection within ${timeoutMs} ms`)),
+      timeoutMs,
+    );
+    socket.once("error", reject);
+    socket.once("close", () => clearTimeout(timer));
+    socket.once(secure ? "secureConnect" : "connect", () => {
+      clearTimeout(timer);
+      socket.off("error", reject);
+      resolve(socket);
+    });
+  });
+}
+
+/** Hands the one connection that was made before to whoever asks for one. */
+export class MadeConnection extends Agent {
+  readonly #socket: Socket;
+
+  constructor(socket: Socket) {
+    super({ maxSockets: 1 });
+    this.#socket = socket;
+  }
+
+  override createConnection(): Duplex {
+    return this.#socket;
+  }
+}

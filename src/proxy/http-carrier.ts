@@ -1,0 +1,136 @@
+import { once } from "node:events";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Clock } from "../clock.ts";
+import type { Fault } from "../errors.ts";
+import type { Endpoint } from "../regions/table.ts";
+import { RequestBody } from "./body.ts";
+import { type AttemptResult, type Carrier, unsent } from "./carrier.ts";
+import type { Exchange } from "./exchange.ts";
+import { forward, servernameOf } from "./forward.ts";
+import type { Gates } from "./gate.ts";
+import { epochHeaders, requestHeaders } from "./headers.ts";
+import { refuse } from "./refuse.ts";
+import { answerHead, type ResponseParts } from "./response.ts";
+import { isRepeatable } from "./retry-plan.ts";
+
+/** How long the rest of a body that nobody wants is read, so that the client gets to read why. */
+const LINGER_MS = 5_000;
+
+export interface HttpCarrierParts extends ResponseParts {
+  readonly clock: Clock;
+  readonly gates: Gates;
+}
+
+/** Carries a request: undici to the region, its answer streamed into node:http's response. */
+export class HttpCarrier implements Carrier {
+  readonly holdsHead = true;
+  readonly body: RequestBody;
+  /** Resolves when the response is out, or its connection is gone. */
+  readonly closed: Promise<unknown>;
+  bytesOut = 0;
+  readonly #req: IncomingMessage;
+  readonly #res: ServerResponse;
+  readonly #parts: HttpCarrierParts;
+
+  constructor(req: IncomingMessage, res: ServerResponse, awaitsContinue: boolean, parts: HttpCarrierParts) {
+    this.#req = req;
+    this.#res = res;
+    this.#parts = parts;
+    this.body = new RequestBody(req, res, awaitsContinue);
+    this.closed = res.closed ? Promise.resolve() : once(res, "close").catch(() => undefined);
+  }
+
+  get protocol() {
+    return this.#req.httpVersion === "1.0" ? ("http/1.0" as const) : ("http/1.1" as const);
+  }
+
+  get gone(): boolean {
+    return this.#res.destroyed;
+  }
+
+  get answered(): boolean {
+    return this.#res.headersSent;
+  }
+
+  get status(): number {
+    return this.#res.headersSent ? this.#res.statusCode : 499;
+  }
+
+  get complete(): boolean {
+    return this.#res.writableFinished;
+  }
+
+  get bodyStarted(): boolean {
+    return this.body.started;
+  }
+
+  get bodyUnread(): boolean {
+    return this.body.unread;
+  }
+
+  get bytesIn(): number {
+    return this.body.bytes;
+  }
+
+  async carry(exchange: Exchange, endpoint: Endpoint): Promise<AttemptResult> {
+    const { gates, clock } = this.#parts;
+    const { proxy } = exchange.settings.config;
+    const entering = gates.enter(endpoint, proxy.connectionsPerEndpoint, proxy.connectTimeout, this.#leaving);
+    if (entering !== true && !(await entering)) {
+      return unsent(this.gone ? "client_gone" : "no_connection", clock.now() - exchange.dispatchedAtMs);
+    }
+    try {
+      return await this.#forward(exchange, endpoint);
+    } finally {
+      gates.leave(endpoint);
+      if (this.answered) this.#discardRest();
+    }
+  }
+
+  refuse(exchange: Exchange, fault: Fault, detail?: string): void {
+    const close = this.body.withheld || this.#parts.stopping();
+    refuse(this.#res, fault, exchange.passage.requestId, close, detail);
+    if (!close) this.#discardRest();
+  }
+
+  #forward(exchange: Exchange, endpoint: Endpoint): Promise<AttemptResult> {
+    const { method, target, passage, settings } = exchange;
+    const { proxy } = settings.config;
+    return forward(
+      {
+        dispatcher: endpoint.dispatcher,
+        method,
+        url: target.url,
+        headers: requestHeaders(this.#req, passage, epochHeaders(exchange)),
+        body: this.body,
+        maxBodyBytes: proxy.maxBodyBytes,
+        cutWhenGone: isRepeatable(exchange),
+        servername: servernameOf(endpoint.origin),
+        responseTimeoutMs: proxy.responseTimeout,
+        idleTimeoutMs: proxy.idleTimeout,
+        head: (region) => answerHead(exchange, region, this.#parts),
+        count: (bytes) => {
+          this.bytesOut += bytes;
+        },
+      },
+      this.#res,
+      this.#parts.clock,
+    );
+  }
+
+  /**
+   * The region answered without reading the whole body, or we did. The rest is read and dropped: until it is, the
+   * client does not read its answer, and the next request on the connection would be taken for a part of it.
+   */
+  #discardRest(): void {
+    if (!this.body.unread || this.#req.destroyed) return;
+    this.#req.resume();
+    const patience = setTimeout(() => this.#req.complete || this.#req.destroy(), LINGER_MS);
+    this.#req.once("close", () => clearTimeout(patience));
+  }
+
+  readonly #leaving = (listener: () => void): (() => void) => {
+    this.#res.once("close", listener);
+    return () => this.#res.off("close", listener);
+  };
+}

@@ -1,0 +1,177 @@
+import type { Clock } from "../clock.ts";
+import type { Pins } from "../consistency/pins.ts";
+import { FAULTS, type Fault } from "../errors.ts";
+import type { EventBus } from "../events.ts";
+import type { Endpoint, RegionTable } from "../regions/table.ts";
+import type { DecisionInputs } from "../routing/decide.ts";
+import { pinWindowMs } from "../routing/lag.ts";
+import { RetryBudget } from "../routing/retry.ts";
+import { takesWrites } from "../routing/writers.ts";
+import type { AttemptResult, Carrier } from "./carrier.ts";
+import type { Exchange } from "./exchange.ts";
+import { isLoop } from "./headers.ts";
+import { decideAsking, firstInputs } from "./inputs.ts";
+import { attemptsLeft, ENDPOINTS_PER_REGION, mayRepeat } from "./retry-plan.ts";
+
+export interface RouterParts {
+  readonly clock: Clock;
+  /** Uniform in [0, 1). */
+  readonly chance: () => number;
+  readonly events: EventBus;
+  readonly table: RegionTable;
+  readonly pins: Pins;
+}
+
+/** Takes an exchange from its decision to its answer. Holds nothing of any exchange itself. */
+export class Router {
+  readonly #parts: RouterParts;
+  readonly #budget = new RetryBudget();
+
+  constructor(parts: RouterParts) {
+    this.#parts = parts;
+  }
+
+  /** Resolves when it is answered, or nobody is left to answer. Never rejects. */
+  async route(exchange: Exchange, carrier: Carrier): Promise<void> {
+    try {
+      exchange.fault = faultBeforeRouting(exchange) ?? (await this.#serve(exchange, carrier));
+    } catch (error) {
+      this.#parts.events.emit("failed", { where: "routing", error: error as Error });
+      exchange.fault = "internal";
+    }
+    this.#settlePin(exchange);
+    if (exchange.fault === null || carrier.answered || carrier.gone) return;
+    carrier.refuse(exchange, exchange.fault, exchange.misaddressed ?? undefined);
+  }
+
+  /** Decides, attempts, and decides again without what failed, until there is an answer or nothing left to try. */
+  async #serve(exchange: Exchange, carrier: Carrier): Promise<Fault | null> {
+    const { clock, events, table, pins } = this.#parts;
+    this.#budget.request(clock.now());
+    let hop = await this.#hop(exchange, firstInputs(exchange.reading, exchange.settings, table.view, pins));
+    if (typeof hop === "string") return hop;
+    const unpinned = await this.#openPin(exchange, carrier);
+    if (unpinned !== null) return unpinned;
+    for (;;) {
+      if (carrier.gone) return "client_gone";
+      const result = await this.#attempt(exchange, carrier, hop);
+      const { fault } = result;
+      if (fault === null || !mayRepeat(exchange, carrier, result) || !attemptsLeft(exchange)) return fault;
+      const next = await this.#hop(exchange, exchange.inputs);
+      if (typeof next === "string" || !this.#mayRetry(exchange)) return fault;
+      events.emit("retried", { fault });
+      hop = next;
+    }
+  }
+
+  /** The next endpoint to ask, by a decision that names a region with one; or why there is none. */
+  async #hop(exchange: Exchange, inputs: DecisionInputs | null): Promise<Endpoint | Fault> {
+    if (inputs === null) return "internal";
+    const { pids, carriesCookie } = exchange.reading;
+    const ask = () => this.#parts.pins.read(pids.read, { carriesToken: carriesCookie });
+    let given: DecisionInputs = { ...inputs, attempts: exchange.attempts.length };
+    for (;;) {
+      const deciding = decideAsking(given, ask);
+      const decided = deciding instanceof Promise ? await deciding : deciding;
+      if (decided.decision.kind === "refused") {
+        if (exchange.attempts.length === 0) Object.assign(exchange, decided);
+        return decided.decision.fault;
+      }
+      const { region } = decided.decision;
+      const endpoint = this.#pick(exchange, region);
+      if (endpoint !== null) {
+        Object.assign(exchange, decided);
+        return endpoint;
+      }
+      given = { ...decided.inputs, tried: [...decided.inputs.tried, region] };
+    }
+  }
+
+  /** An endpoint of the region that this request has not asked yet. */
+  #pick({ attempts }: Exchange, region: string): Endpoint | null {
+    const asked = attempts.filter(({ endpoint }) => endpoint.region === region);
+    if (asked.length >= ENDPOINTS_PER_REGION) return null;
+    return this.#parts.table.pick(region, new Set(asked.map(({ endpoint }) => endpoint)), this.#parts.chance);
+  }
+
+  /**
+   * Opens a write's pin before its first attempt: held here at once, and sent to the store beside the request. It
+   * is waited for when the operator wants it recorded first, or when the answer's head cannot be held.
+   */
+  async #openPin(exchange: Exchange, carrier: Carrier): Promise<Fault | null> {
+    const { consistency } = exchange.settings.config;
+    if (!exchange.writes || consistency.mode === "off") return null;
+    const { pids } = exchange.reading;
+    exchange.anonymous = pids.write.length === 0 ? exchange.settings.identities.newAnonymous() : null;
+    exchange.pin = this.#parts.pins.open((exchange.anonymous?.pids ?? pids).write);
+    const rejects = consistency.onRedisDown.writes === "reject";
+    if (carrier.holdsHead && !rejects) return null;
+    if ((await exchange.pin.acknowledged) === "recorded") return null;
+    if (rejects) return "pin_unrecorded";
+    exchange.consistency = "cookie-only";
+    return null;
+  }
+
+  async #attempt(exchange: Exchange, carrier: Carrier, endpoint: Endpoint): Promise<AttemptResult> {
+    const { clock, table } = this.#parts;
+    this.#noteWriterLoad(exchange.inputs, endpoint);
+    exchange.dispatchedAtMs = clock.now();
+    exchange.headAtMs = null;
+    table.started(endpoint);
+    const result = await carrier.carry(exchange, endpoint);
+    table.finished(endpoint);
+    exchange.attempts.push({ endpoint, result });
+    this.#judge(carrier, endpoint, result);
+    return result;
+  }
+
+  /** The writer's normal load is what bounds the readers sent there for caution's sake when Redis is away. */
+  #noteWriterLoad(inputs: DecisionInputs | null, { region }: Endpoint): void {
+    const known = inputs?.view.byId.get(region);
+    if (inputs === null || known === undefined || inputs.pin === "unknown") return;
+    if (takesWrites(known, inputs.view, inputs.rules)) this.#parts.pins.noteWriterRequest();
+  }
+
+  /**
+   * Passive health: what real traffic saw. A fault that is the client's or ours says nothing about the region; and
+   * one that cuts an upload off may only mean to refuse it.
+   */
+  #judge(carrier: Carrier, endpoint: Endpoint, { fault, status }: AttemptResult): void {
+    const { table } = this.#parts;
+    const blamed = fault !== null && FAULTS[fault].owner === "region";
+    if (blamed) table.failed(endpoint, fault, { counts: !(fault === "reset" && carrier.bodyUnread) });
+    else if (status !== null) table.succeeded(endpoint);
+  }
+
+  #mayRetry({ settings }: Exchange): boolean {
+    const { clock, events } = this.#parts;
+    if (this.#budget.take(clock.now(), settings.config.proxy.retryBudget)) return true;
+    events.emit("retryBudgetExhausted", {});
+    return false;
+  }
+
+  /**
+   * Closes a write's pin by what is known of the write. A time-out, a reset or a 5xx says nothing: the intent then
+   * lives out its time.
+   */
+  #settlePin({ pin, wrote, attempts, settings }: Exchange): void {
+    if (pin === null) return;
+    const { graceWindow } = settings.config.consistency;
+    const last = attempts.at(-1)?.result;
+    if (last === undefined || (last.status === null && !last.sent)) pin.settle("notWritten");
+    else if (last.fault !== null || last.status === null || last.status >= 500) pin.settle("unknown");
+    else if (wrote === false) pin.settle("notWritten");
+    else pin.settle("committed", pinWindowMs(graceWindow, this.#parts.table.view, settings.rules));
+  }
+}
+
+/** What can be said of a request before anybody is asked to serve it. */
+function faultBeforeRouting({ req, misaddressed, settings }: Exchange): Fault | null {
+  if (misaddressed !== null) return "bad_request";
+  if (isLoop(req, settings.edgeId)) return "loop";
+  // RFC 9112 §6.1: faulty framing; the connection cannot be trusted after it.
+  if (req.httpVersion === "1.0" && req.headers["transfer-encoding"] !== undefined) return "bad_request";
+  const { maxBodyBytes } = settings.config.proxy;
+  const declared = Number(req.headers["content-length"] ?? 0);
+  return maxBodyBytes > 0 && declared > maxBodyBytes ? "body_too_large" : null;
+}
