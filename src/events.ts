@@ -87,6 +87,8 @@ export interface EdgeEvents {
     readonly problems: readonly string[];
   };
   audited: AuditLine;
+  /** Something works and is probably not what one wants. `what` is one of a few phrases. */
+  warned: { readonly what: string; readonly detail: string };
   /** A bug of ours: the request got a 500 and the process goes on. */
   failed: { readonly where: string; readonly error: Error };
 }

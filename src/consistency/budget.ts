@@ -46,13 +46,18 @@ export class WriterBudget {
     this.#inThisSecond += 1;
   }
 
-  /** Takes one reader's worth; false when it is spent. */
-  spend(): boolean {
+  /** Whether one reader's worth is left. */
+  get isLeft(): boolean {
     const now = this.#clock.now();
     const earned = ((now - this.#filledAtMs) / 1_000) * this.perSecond;
     this.#tokens = Math.min(this.perSecond, this.#tokens + earned);
     this.#filledAtMs = now;
-    if (this.#tokens < 1) return false;
+    return this.#tokens >= 1;
+  }
+
+  /** Takes one reader's worth; false when it is spent. */
+  spend(): boolean {
+    if (!this.isLeft) return false;
     this.#tokens -= 1;
     return true;
   }

@@ -4,6 +4,7 @@ import type { Clock } from "../clock.ts";
 import type { EventBus } from "../events.ts";
 import { type RedisClient, redisCause } from "../redis.ts";
 import { Breaker } from "./breaker.ts";
+import { evictionPolicy } from "./eviction.ts";
 import { RedisPinStore } from "./redis.ts";
 import type { Pid, PinInspection, PinStore } from "./store.ts";
 
@@ -60,6 +61,7 @@ export class GuardedPinStore implements PinStore {
 /**
  * The pins of a fleet over this connection. A lost connection opens the breaker at once, a new one is probed
  * at once. The probe is a pin and not a PING: a Redis that is full or read-only answers PING, yet takes none.
+ * Warns at every new connection to a Redis that may forget pins to make room.
  */
 export function guardRedis(
   client: RedisClient,
@@ -71,6 +73,16 @@ export function guardRedis(
   const breaker = new Breaker(() => store.begin([probePid], "probe", PROBE_PIN_MS), parts);
   client.on("error", (error: Error) => breaker.trip(redisCause(error)));
   client.on("close", () => breaker.trip("disconnected"));
-  client.on("ready", () => void breaker.probe());
+  client.on("ready", () => {
+    void breaker.probe();
+    void warnOfEviction(client, parts.events);
+  });
   return new GuardedPinStore(store, breaker);
+}
+
+async function warnOfEviction(client: RedisClient, events: EventBus): Promise<void> {
+  const policy = await evictionPolicy(client);
+  if (policy === null || policy === "noeviction") return;
+  const detail = `maxmemory-policy is ${policy}, so a full Redis forgets who has just written; set noeviction`;
+  events.emit("warned", { what: "redis may evict pins", detail });
 }

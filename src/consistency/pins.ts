@@ -17,6 +17,14 @@ export interface PinsParts {
   readonly store: PinStore | null;
 }
 
+/** What else is known of a read. */
+export interface ReadHints {
+  /** The client sent a cookie of ours, so it would have sent its token too, had it written lately. */
+  readonly carriesToken: boolean;
+  /** Nobody is served by it, so it spends nothing of what the writer can bear: a decision is being explained. */
+  readonly rehearsal?: boolean;
+}
+
 /** Makes a writeId unique among edges and their restarts. */
 const NONCE_BYTES = 9;
 
@@ -60,13 +68,12 @@ export class Pins {
 
   /**
    * Asks the store; never rejects, and answers within one command time-out. Whoever calls has asked
-   * {@link known} first. `carriesToken`: the client sent a cookie of ours, so it would have sent its token
-   * too, had it written lately.
+   * {@link known} first.
    */
-  async read(pids: readonly Pid[], hints: { readonly carriesToken: boolean }): Promise<PinReading> {
+  async read(pids: readonly Pid[], hints: ReadHints): Promise<PinReading> {
     if (!this.#keepsPins || pids.length === 0) return "free";
     const found = await this.#layers.lookUp(pids);
-    return found === "unknown" ? this.#unanswered(hints.carriesToken) : found;
+    return found === "unknown" ? this.#unanswered(hints) : found;
   }
 
   /** Opens a write's pin: held here when this returns, and sent to the store. */
@@ -120,10 +127,10 @@ export class Pins {
   }
 
   /** The store did not answer, and neither a token nor this process says pinned. */
-  #unanswered(carriesToken: boolean): PinReading {
+  #unanswered({ carriesToken, rehearsal = false }: ReadHints): PinReading {
     switch (this.#config.consistency.onRedisDown.reads) {
       case "failSafe":
-        return this.#budget.spend() ? "unknown" : "waived";
+        return (rehearsal ? this.#budget.isLeft : this.#budget.spend()) ? "unknown" : "waived";
       case "trustToken":
         return carriesToken ? "waived" : "unknown";
       case "failOpen":

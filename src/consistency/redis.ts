@@ -79,7 +79,7 @@ export class RedisPinStore implements PinStore {
   /** Asks the primary this client is connected to, never a replica of it. */
   async remaining(pids: readonly Pid[]): Promise<number> {
     const left = await Promise.all(pids.map((pid) => this.#client.pttl(this.#key(pid))));
-    return Math.max(0, ...left.map(integer));
+    return Math.max(0, ...left.map(timeLeft));
   }
 
   async inspect(pid: Pid): Promise<PinInspection | null> {
@@ -102,6 +102,16 @@ export class RedisPinStore implements PinStore {
 function integer(reply: unknown): number {
   if (typeof reply === "number" && Number.isSafeInteger(reply)) return reply;
   throw new TypeError("Redis answered what is no integer");
+}
+
+const NO_KEY = -2;
+const NO_EXPIRY = -1;
+
+/** What PTTL says. Our keys have an expiry; one that somebody took it from is a pin until it is released. */
+function timeLeft(reply: unknown): number {
+  const left = integer(reply);
+  if (left < NO_KEY) throw new TypeError("Redis answered what is no time to live");
+  return left === NO_EXPIRY ? Number.POSITIVE_INFINITY : left;
 }
 
 /** From the pid's first byte, which is uniform, since a pid is a hash. */

@@ -62,6 +62,8 @@ function eventWriters(logger: Logger, throttle: Throttle): Writers {
       throttle.run(`pin store ${event.op}`, (suppressed) =>
         logger.warn({ ...event, suppressed }, "pin store failed"),
       ),
+    warned: (event) =>
+      throttle.run(`warned ${event.what}`, (suppressed) => logger.warn({ ...event, suppressed }, "warning")),
     retryBudgetExhausted: () =>
       throttle.run("retry budget", (suppressed) => logger.warn({ suppressed }, "retry budget exhausted")),
   };

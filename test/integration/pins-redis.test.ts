@@ -27,6 +27,7 @@ interface Edge {
   readonly states: string[];
   /** Commands that failed. */
   readonly failures: string[];
+  readonly warnings: string[];
 }
 
 const edges: Edge[] = [];
@@ -34,14 +35,16 @@ const edges: Edge[] = [];
 /** The pins of one edge over this Redis. */
 async function edge(url: string, readyMs = 2_000): Promise<Edge> {
   const events = new EventBus();
-  const [states, failures]: [string[], string[]] = [[], []];
+  const [states, failures, warnings]: [string[], string[], string[]] = [[], [], []];
   events.on("redisState", ({ up }) => states.push(up ? "up" : "down"));
   events.on("pinStoreFailed", ({ op, cause }) => failures.push(`${op}: ${cause}`));
+  events.on("warned", ({ what, detail }) => warnings.push(`${what}: ${detail}`));
   const client = connectRedis(url, "test");
   const store = guardRedis(client, "meridian", { clock: systemClock, events });
   await store.ready(readyMs);
   const config = configSchema.parse({ regions: {} });
-  const made = { pins: new Pins(config, { clock: systemClock, events, store }), client, states, failures };
+  const pins = new Pins(config, { clock: systemClock, events, store });
+  const made = { pins, client, states, failures, warnings };
   edges.push(made);
   return made;
 }
@@ -103,6 +106,51 @@ describe("pins over a real redis-server", () => {
     const counts = await server.commandCounts();
     assert.equal(counts.get("pttl"), 2);
     assert.equal(counts.get("eval"), undefined);
+  });
+
+  it("are warned of at every connection to a Redis that may evict them", async () => {
+    await server.command("CONFIG SET maxmemory-policy volatile-ttl");
+    const here = await edge(server.url);
+    await eventually(() => here.warnings.length === 1);
+    here.client.disconnect(true);
+    await eventually(() => here.warnings.length === 2);
+    const [, last] = here.warnings;
+    assert.ok(last?.startsWith("redis may evict pins: maxmemory-policy is volatile-ttl, so"), `${last}`);
+  });
+
+  it("are not warned of when Redis evicts nothing", async () => {
+    const here = await edge(server.url);
+    // Sent behind the question on the same connection, so that question has been answered.
+    await here.client.ping();
+    assert.deepEqual(here.warnings, []);
+  });
+
+  it("are kept by a Redis that will not say what it evicts", async () => {
+    await server.command("CONFIG SET maxmemory-policy volatile-ttl");
+    await server.command("ACL SETUSER pins on >secret ~* +@all -info -config");
+    const here = await edge(server.url.replace("//", "//pins:secret@"));
+    assert.equal(await here.pins.open(["user"]).acknowledged, "recorded");
+    await here.client.ping();
+    assert.deepEqual([here.states, here.warnings], [["up"], []]);
+  });
+
+  it("are kept with a password that Redis did not ask for", async () => {
+    const here = await edge(server.url.replace("//", "//:secret@"));
+    assert.equal(await here.pins.open(["user"]).acknowledged, "recorded");
+    assert.deepEqual(here.states, ["up"]);
+  });
+
+  it("are pins without an end when somebody has taken their expiry", async () => {
+    const [here, there] = [await edge(server.url), await edge(server.url)];
+    await here.pins.open(["user"]).acknowledged;
+    assert.ok((await server.command(`PERSIST {meridian:${shardOf("user")}}:p:user`)).startsWith(":1"));
+    assert.equal(await there.pins.read(["user"], STRANGER), "pinned");
+    assert.equal(
+      await new RedisPinStore(there.client, "meridian").remaining(["user"]),
+      Number.POSITIVE_INFINITY,
+    );
+    assert.equal(await there.pins.release("user"), true);
+    assert.equal(await there.pins.read(["user"], STRANGER), "free");
   });
 
   it("leave nothing behind in Redis when they are over", async () => {

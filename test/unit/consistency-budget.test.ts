@@ -38,6 +38,16 @@ describe("the readers that the writer can bear when nobody knows who is pinned",
     assert.equal(spendAll(budget), 50);
   });
 
+  it("are not spent by asking whether any are left", () => {
+    const budget = new WriterBudget(clock);
+    for (let i = 0; i < 200; i += 1) assert.equal(budget.isLeft, true);
+    assert.equal(spendAll(budget), 50);
+    assert.equal(budget.isLeft, false);
+    nowMs += 20;
+    assert.equal(budget.isLeft, true);
+    assert.equal(spendAll(budget), 1);
+  });
+
   it("come to twice its normal load", () => {
     const budget = new WriterBudget(clock);
     load(budget, 100, 600);

@@ -272,6 +272,16 @@ describe("a read whose store does not answer", () => {
     assert.equal(readings.filter((reading) => reading === "waived").length, 30);
   });
 
+  it("that is only rehearsed gets the same answer and spends nothing of it", async () => {
+    shared.failure = new StoreAway();
+    const here = edge();
+    const rehearse = () => here.read(["u"], { ...STRANGER, rehearsal: true });
+    for (let i = 0; i < 200; i += 1) assert.equal(await rehearse(), "unknown");
+    for (let i = 0; i < 50; i += 1) assert.equal(await here.read(["u"], STRANGER), "unknown");
+    assert.equal(await rehearse(), "waived");
+    assert.equal(await here.read(["u"], STRANGER), "waived");
+  });
+
   it("measures what the writer bears only while the store answers", async () => {
     const here = edge();
     shared.failure = new StoreAway();

@@ -126,6 +126,7 @@ describe("the event log", () => {
     events.emit("admissionChanged", { region: "a", from: "open", to: "draining", by: "ops", why: "patch" });
     events.emit("redisState", { up: false, cause: "ECONNREFUSED" });
     events.emit("redisState", { up: true, cause: null });
+    events.emit("warned", { what: "redis may evict pins", detail: "maxmemory-policy is volatile-ttl" });
     events.emit("configReloaded", { result: "applied", changes: ["log.level: info -> debug"], problems: [] });
     events.emit("configReloaded", { result: "rejected", changes: [], problems: ["m.yaml:3:1: no writer"] });
     events.emit("audited", {
@@ -143,6 +144,7 @@ describe("the event log", () => {
       "info admission changed",
       "warn redis down",
       "info redis up",
+      "warn warning",
       "info configuration reloaded",
       "warn configuration reloaded",
       "info audit",
