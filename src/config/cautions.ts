@@ -8,6 +8,7 @@ export const cautions: readonly ConfigRule[] = [
   { about: ["secrets"], find: noSecret },
   { about: ["redis", "consistency"], find: noRedis },
   { about: ["consistency"], find: boundedIsStrict },
+  { about: ["regions", "routing", "consistency"], find: pinsWithoutRegion },
   { about: ["consistency", "health"], find: lagBeyondWindow },
   { about: ["regions", "routing"], find: idleWeight },
   { about: ["regions", "routing"], find: residentsCannotWrite },
@@ -37,6 +38,16 @@ function boundedIsStrict({ consistency }: Config): readonly Finding[] {
   if (consistency.mode !== "bounded") return [];
   const hint = "nothing to do; the bounded mode comes in a later version";
   return [finding(["consistency", "mode"], "bounded is served as strict for now", hint)];
+}
+
+/** A pin says that a user wrote, not where; with one writer that is the same. */
+function pinsWithoutRegion(config: Config): readonly Finding[] {
+  const { mode } = config.consistency;
+  const keepsPins = mode === "strict" || mode === "bounded";
+  if (config.routing.topology !== "multi-writer" || !keepsPins || writersOf(config).length < 2) return [];
+  const message = `pins do not say yet in which region a user wrote, so ${mode} consistency holds only while affinity keeps the user in one region`;
+  const hint = "keep affinity.enabled and let clients keep its cookie, or use single-writer";
+  return [finding(["routing", "topology"], message, hint)];
 }
 
 /** A replica that stops replicating is noticed when its next probe reports it: until then it lags that much more. */

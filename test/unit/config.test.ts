@@ -141,6 +141,12 @@ describe("a warning", () => {
       "4:22: warning: consistency.mode: bounded is served as strict for now (nothing to do; the bounded mode comes in a later version)",
     ],
     [
+      "several writers under strict consistency",
+      `regions:\n  us: { role: writer, endpoints: [http://10.0.0.1:80] }\n  eu: { role: writer, endpoints: [http://10.0.0.2:80] }\n` +
+        `routing: { topology: multi-writer }\n${SECRET}\n${REDIS}`,
+      "4:22: warning: routing.topology: pins do not say yet in which region a user wrote, so strict consistency holds only while affinity keeps the user in one region (keep affinity.enabled and let clients keep its cookie, or use single-writer)",
+    ],
+    [
       "more lag than the window hides",
       `${REGIONS}\n${SECRET}\n${REDIS}\nhealth: { maxLag: 11s }`,
       "4:19: warning: health.maxLag: with the interval and timeout of a probe a replica may lag 14s, and 10s after a write its user may read there (keep the sum of the three below consistency.graceWindow)",
@@ -172,6 +178,20 @@ describe("a warning", () => {
       "4:26: warning: proxy.connectTimeout: never reached, for responseTimeout ends after 30s (make it shorter)",
     ],
   ];
+  const quiet: readonly (readonly [name: string, more: string])[] = [
+    ["of one writer under multi-writer", "routing: { topology: multi-writer }"],
+    [
+      "of several writers under cookie consistency",
+      "  eu: { role: writer, endpoints: [http://10.0.0.2:80] }\nrouting: { topology: multi-writer }\nconsistency: { mode: cookie }",
+    ],
+  ];
+  for (const [name, more] of quiet) {
+    test(`is not given ${name}`, () => {
+      const regions = "regions:\n  us: { role: writer, endpoints: [http://10.0.0.1:80] }\n";
+      assert.deepEqual(warningsOf(`${regions}${more}\n${SECRET}\n${REDIS}`), []);
+    });
+  }
+
   for (const [name, file, warning] of rows) {
     test(`is given for ${name}`, () => assert.deepEqual(warningsOf(file), [`f:${warning}`]));
   }
