@@ -29,7 +29,9 @@ export function createAdmin(parts: AdminParts, log: FastifyBaseLogger): Admin {
   const exposed = exposure(admin);
   if (exposed !== null) throw new Error(exposed);
 
-  const { app, routes } = buildApp(log);
+  // Fastify itself has nothing to say below an error, its "Server listening" least of all; its requests do.
+  const { app, routes } = buildApp(log.child({}, { level: "error" }));
+  app.setChildLoggerFactory((_quiet, bindings, options) => log.child(bindings, options));
   guard(app, parts, routes);
   const feed = new EventFeed(parts.events, parts.clock);
   app.addHook("preClose", async () => feed.close());

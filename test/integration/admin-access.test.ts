@@ -89,6 +89,18 @@ describe("an admin API without tokens", () => {
     await assert.rejects(adminEdge({ admin: { host: "0.0.0.0", port: 0 } }), /not loopback/);
   });
 
+  it("leaves it to the edge to say where it listens, and logs what it refuses", async (context) => {
+    const edge = await adminEdge();
+    context.after(() => edge.close());
+    assert.deepEqual(edge.logged, []);
+    await edge.call("GET", "/v1/nothing");
+    await edge.call("GET", "/v1/regions/nowhere");
+    assert.deepEqual(
+      edge.logged.map((line) => JSON.parse(line)).map(({ level, msg, fault }) => `${level} ${msg}: ${fault}`),
+      ["30 admin call refused: unknown_path", "30 admin call refused: unknown_region"],
+    );
+  });
+
   it("calls whoever is on this machine local", async () => {
     const edge = await adminEdge();
     await edge.call("POST", "/v1/regions/eu-west/drain", { body: REASON });
