@@ -1,6 +1,9 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { BodyTooLarge } from "./faults.ts";
 
+/** How long the rest of a body that nobody wants is read. */
+const LINGER_MS = 5_000;
+
 /**
  * A request's body on its way to a region, counted and bounded. It is read only once and only as fast as the
  * region takes it, and it starts only when somebody reads: until then a client that expects `100 Continue`
@@ -14,6 +17,9 @@ export class RequestBody {
   readonly #req: IncomingMessage;
   readonly #res: ServerResponse;
   readonly #awaitsContinue: boolean;
+  #reading = false;
+  #unwanted = false;
+  #patience: NodeJS.Timeout | undefined;
 
   constructor(req: IncomingMessage, res: ServerResponse, awaitsContinue: boolean) {
     this.#req = req;
@@ -37,6 +43,7 @@ export class RequestBody {
   /** @param stalled called when the client has sent nothing for `idleMs` although more was asked for */
   async *stream(limitBytes: number, idleMs: number, stalled: () => void): AsyncGenerator<Buffer> {
     this.started = true;
+    this.#reading = true;
     if (this.#awaitsContinue) this.#res.writeContinue();
     let asking = true;
     const patience = setInterval(() => asking && stalled(), idleMs);
@@ -53,6 +60,21 @@ export class RequestBody {
       }
     } finally {
       clearInterval(patience);
+      this.#reading = false;
+      if (this.#unwanted) this.discard();
     }
+  }
+
+  /**
+   * The rest is wanted by nobody, but it is read, for a while: until it is, the client does not read its answer, and
+   * the next request on the connection would be taken for a part of it.
+   */
+  discard(): void {
+    if (!this.unread || this.#req.destroyed) return;
+    this.#patience ??= setTimeout(() => this.#req.complete || this.#req.destroy(), LINGER_MS);
+    this.#req.once("close", () => clearTimeout(this.#patience));
+    this.#unwanted = true;
+    // While it is still being iterated resume() has no effect; the iteration calls again when it ends.
+    if (!this.#reading) setImmediate(() => this.#req.resume());
   }
 }

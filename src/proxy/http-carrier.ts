@@ -13,9 +13,6 @@ import { refuse } from "./refuse.ts";
 import { answerHead, type ResponseParts } from "./response.ts";
 import { isRepeatable } from "./retry-plan.ts";
 
-/** How long the rest of a body that nobody wants is read, so that the client gets to read why. */
-const LINGER_MS = 5_000;
-
 export interface HttpCarrierParts extends ResponseParts {
   readonly clock: Clock;
   readonly gates: Gates;
@@ -83,14 +80,14 @@ export class HttpCarrier implements Carrier {
       return await this.#forward(exchange, endpoint);
     } finally {
       gates.leave(endpoint);
-      if (this.answered) this.#discardRest();
+      if (this.answered) this.body.discard();
     }
   }
 
   refuse(exchange: Exchange, fault: Fault, detail?: string): void {
-    const close = this.body.withheld || this.#parts.stopping();
+    const close = this.body.withheld || fault === "request_timeout" || this.#parts.stopping();
     refuse(this.#res, fault, exchange.passage.requestId, close, detail);
-    if (!close) this.#discardRest();
+    if (!close) this.body.discard();
   }
 
   #forward(exchange: Exchange, endpoint: Endpoint): Promise<AttemptResult> {
@@ -116,17 +113,6 @@ export class HttpCarrier implements Carrier {
       this.#res,
       this.#parts.clock,
     );
-  }
-
-  /**
-   * The region answered without reading the whole body, or we did. The rest is read and dropped: until it is, the
-   * client does not read its answer, and the next request on the connection would be taken for a part of it.
-   */
-  #discardRest(): void {
-    if (!this.body.unread || this.#req.destroyed) return;
-    this.#req.resume();
-    const patience = setTimeout(() => this.#req.complete || this.#req.destroy(), LINGER_MS);
-    this.#req.once("close", () => clearTimeout(patience));
   }
 
   readonly #leaving = (listener: () => void): (() => void) => {
