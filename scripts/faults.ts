@@ -85,7 +85,7 @@ async function main(): Promise<void> {
 
 async function setStage(): Promise<Stage> {
   const world = await startWorld({ lagMs: 800 });
-  const redis = await startRedis();
+  const redis = await startRedis({ aged: true });
   const yaml = stringify({ ...parse(edgeYaml(world, OVERRIDES)), redis: { url: redis.url } });
   return { world, redis, edge: await startEdgeProcess(yaml) };
 }

@@ -70,7 +70,7 @@ async function main(): Promise<void> {
 }
 
 async function soak(options: Options) {
-  const redis = await startRedis();
+  const redis = await startRedis({ aged: true });
   const regions = await startRegions();
   try {
     const yaml = edgeYaml(regions.urls, redis.url);

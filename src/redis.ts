@@ -15,6 +15,8 @@ const SOCKET_TIMEOUT_MS = 1_500;
 const CONNECT_TIMEOUT_MS = 1_000;
 const RECONNECT_FIRST_MS = 50;
 const RECONNECT_LAST_MS = 1_000;
+/** The cause when there is no connection, or none yet: nothing was sent. */
+export const NOT_CONNECTED = "disconnected";
 /** What ioredis says when an answer arrives that nobody asked for; from then on answers may be another's. */
 const OUT_OF_STEP = "Command queue state error";
 
@@ -54,6 +56,6 @@ export function redisCause(error: unknown): string {
   if ("code" in error && typeof error.code === "string") return error.code;
   if (/^(Command timed out|Socket timeout)/.test(error.message)) return "timeout";
   if (error.message.startsWith("Stream isn't writeable") || error.message === "Connection is closed.")
-    return "disconnected";
+    return NOT_CONNECTED;
   return /^[A-Z]{2,}\b/.exec(error.message)?.[0] ?? error.name;
 }

@@ -1,6 +1,6 @@
 import type { Clock } from "../clock.ts";
 import type { EventBus } from "../events.ts";
-import { redisCause } from "../redis.ts";
+import { NOT_CONNECTED, redisCause } from "../redis.ts";
 
 const CONSECUTIVE_FAILURES = 5;
 const FAILED_SHARE = 0.5;
@@ -44,6 +44,9 @@ export class StoreAway extends Error {
   override name = "StoreAway";
 }
 
+/** Resolves, when the store is well again, to a word for the news of it; is told whether it had failed. */
+export type Probe = (afterFailure: boolean) => Promise<string | null>;
+
 /**
  * A circuit breaker around the store. While it is open nothing is sent and every answer is immediate, so a
  * Redis that is away costs a request nothing; a probe every 250 ms closes it. It starts open, and closes with
@@ -52,8 +55,12 @@ export class StoreAway extends Error {
 export class Breaker {
   readonly #clock: Clock;
   readonly #events: EventBus;
-  readonly #probe: () => Promise<unknown>;
+  readonly #probe: Probe;
   #open = true;
+  /** Whether anything has gone wrong since it was last closed. Not being connected yet is not wrong. */
+  #failed = false;
+  /** How often it was opened, to tell a probe that it was overtaken. */
+  #trips = 0;
   /** What was last said to the world; null before the first word. */
   #said: boolean | null = null;
   #tally = EMPTY_TALLY;
@@ -61,10 +68,7 @@ export class Breaker {
   #probing = false;
   #closed = false;
 
-  constructor(
-    probe: () => Promise<unknown>,
-    { clock, events }: { readonly clock: Clock; readonly events: EventBus },
-  ) {
+  constructor(probe: Probe, { clock, events }: { readonly clock: Clock; readonly events: EventBus }) {
     this.#probe = probe;
     this.#clock = clock;
     this.#events = events;
@@ -91,7 +95,9 @@ export class Breaker {
   /** Opens without waiting for failures, because the connection is known to be lost. */
   trip(cause: string): void {
     if (this.#closed) return;
+    this.#failed ||= !this.#open || cause !== NOT_CONNECTED;
     this.#open = true;
+    this.#trips += 1;
     this.#tally = EMPTY_TALLY;
     this.#say(false, cause);
     this.#probeLater();
@@ -101,9 +107,10 @@ export class Breaker {
   async probe(): Promise<void> {
     if (!this.#open || this.#probing || this.#closed) return;
     this.#probing = true;
+    const trips = this.#trips;
     try {
-      await this.#probe();
-      this.#mend();
+      const word = await this.#probe(this.#failed);
+      if (trips === this.#trips) this.#mend(word);
     } catch (error) {
       this.trip(redisCause(error));
     } finally {
@@ -124,11 +131,12 @@ export class Breaker {
     if (isBroken(this.#tally)) this.trip(cause ?? "unsteady");
   }
 
-  #mend(): void {
+  #mend(word: string | null): void {
     if (this.#closed) return;
     this.#open = false;
+    this.#failed = false;
     this.#tally = EMPTY_TALLY;
-    this.#say(true, null);
+    this.#say(true, word);
   }
 
   #say(up: boolean, cause: string | null): void {

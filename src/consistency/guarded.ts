@@ -3,26 +3,48 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Clock } from "../clock.ts";
 import type { EventBus } from "../events.ts";
 import { type RedisClient, redisCause } from "../redis.ts";
+import { BirthMark } from "./birth-mark.ts";
 import { Breaker } from "./breaker.ts";
 import { evictionPolicy } from "./eviction.ts";
 import { RedisPinStore } from "./redis.ts";
-import type { Pid, PinInspection, PinStore } from "./store.ts";
+import type { Pid, PinInspection, PinStore, Welcome } from "./store.ts";
 
 const PROBE_PIN_MS = 1;
 const READY_POLL_MS = 10;
+/** How long a Redis that was emptied without a word may go unnoticed. */
+const MEMORY_CHECK_MS = 1_000;
 
-/** The shared store behind its circuit breaker: every call is answered within one command time-out. */
+/** What the guard needs of the shared store, besides its pins. */
+export interface Guarded {
+  readonly store: PinStore;
+  readonly mark: Pick<BirthMark, "look" | "isSame">;
+  readonly clock: Clock;
+  readonly events: EventBus;
+}
+
+/**
+ * The shared store behind its circuit breaker: every call is answered within one command time-out. Before it counts
+ * as up, whoever listens has had the chance to tell it what it may have missed. Every second it is asked whether it
+ * is still the one it was, which also tells an edge without traffic that it is away.
+ */
 export class GuardedPinStore implements PinStore {
+  /** Tripped and probed by whoever knows of the connection. */
+  readonly breaker: Breaker;
   readonly #store: PinStore;
-  readonly #breaker: Breaker;
+  readonly #mark: Guarded["mark"];
+  readonly #probePid = randomBytes(16).toString("base64url");
+  readonly #memoryCheck: NodeJS.Timeout;
+  #welcome: Welcome | null = null;
 
-  constructor(store: PinStore, breaker: Breaker) {
+  constructor({ store, mark, clock, events }: Guarded) {
     this.#store = store;
-    this.#breaker = breaker;
+    this.#mark = mark;
+    this.breaker = new Breaker((afterFailure) => this.#arrive(afterFailure), { clock, events });
+    this.#memoryCheck = setInterval(() => void this.#checkMemory(), MEMORY_CHECK_MS).unref();
   }
 
   get isUp(): boolean {
-    return !this.#breaker.isOpen;
+    return !this.breaker.isOpen;
   }
 
   /** Waits for the first contact, but no longer than `timeoutMs`. */
@@ -33,34 +55,53 @@ export class GuardedPinStore implements PinStore {
   }
 
   begin(pids: readonly Pid[], writeId: string, ttlMs: number): Promise<void> {
-    return this.#breaker.run(() => this.#store.begin(pids, writeId, ttlMs));
+    return this.breaker.run(() => this.#store.begin(pids, writeId, ttlMs));
   }
 
   end(pids: readonly Pid[], writeId: string, ttlMs: number): Promise<void> {
-    return this.#breaker.run(() => this.#store.end(pids, writeId, ttlMs));
+    return this.breaker.run(() => this.#store.end(pids, writeId, ttlMs));
   }
 
   remaining(pids: readonly Pid[]): Promise<number> {
-    return this.#breaker.run(() => this.#store.remaining(pids));
+    return this.breaker.run(() => this.#store.remaining(pids));
   }
 
   inspect(pid: Pid): Promise<PinInspection | null> {
-    return this.#breaker.run(() => this.#store.inspect(pid));
+    return this.breaker.run(() => this.#store.inspect(pid));
   }
 
   release(pid: Pid): Promise<boolean> {
-    return this.#breaker.run(() => this.#store.release(pid));
+    return this.breaker.run(() => this.#store.release(pid));
+  }
+
+  onReturn(welcome: Welcome): void {
+    this.#welcome = welcome;
   }
 
   async close(): Promise<void> {
-    this.#breaker.close();
+    clearInterval(this.#memoryCheck);
+    this.breaker.close();
     await this.#store.close();
+  }
+
+  /** The probe is a pin and not a PING: a Redis that is full or read-only answers PING, yet takes none. */
+  async #arrive(afterOutage: boolean): Promise<string | null> {
+    const probe = this.#store.begin([this.#probePid], "probe", PROBE_PIN_MS);
+    const [memoryMs] = await Promise.all([this.#mark.look(), probe]);
+    return this.#welcome === null ? null : this.#welcome({ memoryMs, afterOutage }, this.#store);
+  }
+
+  async #checkMemory(): Promise<void> {
+    if (!this.isUp) return;
+    const isSame = await this.breaker.run(() => this.#mark.isSame()).catch(() => true);
+    if (isSame || !this.isUp) return;
+    this.breaker.trip("amnesia");
+    await this.breaker.probe();
   }
 }
 
 /**
- * The pins of a fleet over this connection. A lost connection opens the breaker at once, a new one is probed
- * at once. The probe is a pin and not a PING: a Redis that is full or read-only answers PING, yet takes none.
+ * The pins of a fleet over this connection. A lost one opens the breaker at once, a new one is probed at once.
  * Warns at every new connection to a Redis that may forget pins to make room.
  */
 export function guardRedis(
@@ -69,15 +110,15 @@ export function guardRedis(
   parts: { readonly clock: Clock; readonly events: EventBus },
 ): GuardedPinStore {
   const store = new RedisPinStore(client, namespace);
-  const probePid = randomBytes(16).toString("base64url");
-  const breaker = new Breaker(() => store.begin([probePid], "probe", PROBE_PIN_MS), parts);
+  const guarded = new GuardedPinStore({ store, mark: new BirthMark(client, namespace), ...parts });
+  const { breaker } = guarded;
   client.on("error", (error: Error) => breaker.trip(redisCause(error)));
-  client.on("close", () => breaker.trip("disconnected"));
+  client.on("close", () => breaker.trip("closed"));
   client.on("ready", () => {
     void breaker.probe();
     void warnOfEviction(client, parts.events);
   });
-  return new GuardedPinStore(store, breaker);
+  return guarded;
 }
 
 async function warnOfEviction(client: RedisClient, events: EventBus): Promise<void> {

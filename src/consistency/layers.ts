@@ -1,9 +1,12 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Clock } from "../clock.ts";
 import type { EventBus } from "../events.ts";
 import { redisCause } from "../redis.ts";
 import { StoreAway } from "./breaker.ts";
 import { MemoryPinStore } from "./memory.ts";
-import type { Pid, PinInspection, PinStore } from "./store.ts";
+import { type PinTimes, quarantineMs } from "./quarantine.ts";
+import { Reassertion } from "./reassertion.ts";
+import type { Pid, PinInspection, PinStore, Return } from "./store.ts";
 
 /** Whether the store that every edge reads has a write's pin. */
 export type Recorded = "recorded" | "unrecorded";
@@ -11,33 +14,51 @@ export type Recorded = "recorded" | "unrecorded";
 /** What the stores say; `unknown` when the shared one did not answer. */
 export type LookUp = "pinned" | "free" | "unknown";
 
+/** What is sent before a store that is back counts as up; the rest follows. */
+const AT_ONCE = { atMost: 10_000, withinMs: 1_000 };
+/** Until a chunk that the store did not take is sent again. */
+const RETRY_MS = 250;
+
+export interface LayerParts {
+  readonly clock: Clock;
+  readonly events: EventBus;
+  readonly times: () => PinTimes;
+}
+
 /**
  * The two places of a pin: this process, at once and always, and the store that all edges share, if there is
- * one. The local layer covers a user who stays with this edge while Redis is away.
+ * one. The local layer covers a user who stays with this edge while Redis is away, and tells Redis when it is back.
  */
 export class PinLayers {
   readonly #clock: Clock;
   readonly #events: EventBus;
+  readonly #times: () => PinTimes;
   readonly #local: MemoryPinStore;
   readonly #shared: PinStore | null;
   #away = false;
+  #quarantineEndsAtMs = 0;
+  #reassertion: Reassertion | null = null;
 
-  constructor(shared: PinStore | null, parts: { readonly clock: Clock; readonly events: EventBus }) {
-    this.#clock = parts.clock;
-    this.#events = parts.events;
-    this.#local = new MemoryPinStore(parts.clock);
+  constructor(shared: PinStore | null, { clock, events, times }: LayerParts) {
+    this.#clock = clock;
+    this.#events = events;
+    this.#times = times;
+    this.#local = new MemoryPinStore(clock);
     this.#shared = shared;
+    shared?.onReturn?.((found, store) => this.#welcome(found, store));
   }
 
-  /** True while the last thing known of the shared store is that it does not answer. */
-  get isAway(): boolean {
-    return this.#away;
+  /** False while the shared store does not answer, or what it does not know means nothing. */
+  get isSure(): boolean {
+    return !this.#away && !this.#isQuarantined;
   }
 
   /** Never rejects. The local pin holds when this returns, the shared one when it resolves `recorded`. */
-  begin(pids: readonly Pid[], writeId: string, ttlMs: number): Promise<Recorded> {
+  async begin(pids: readonly Pid[], writeId: string, ttlMs: number): Promise<Recorded> {
     void this.#local.begin(pids, writeId, ttlMs);
-    return this.#record("begin", (store) => store.begin(pids, writeId, ttlMs));
+    const recorded = await this.#record("begin", (store) => store.begin(pids, writeId, ttlMs));
+    if (recorded === "unrecorded") this.#reassertion?.add(pids, writeId);
+    return recorded;
   }
 
   /** Never rejects. When it is not recorded, the intent lives out its time in the shared store. */
@@ -58,7 +79,7 @@ export class PinLayers {
     const askedAtMs = this.#clock.now();
     const left = await this.#ask("remaining", () => shared.remaining(pids));
     if (left === "away") return "unknown";
-    const result = left === "failed" ? "unknown" : left > 0 ? "pinned" : "free";
+    const result = this.#meaningOf(left);
     this.#events.emit("pinLookedUp", { durationMs: this.#clock.now() - askedAtMs, result });
     return result;
   }
@@ -81,6 +102,7 @@ export class PinLayers {
   }
 
   async close(): Promise<void> {
+    this.#reassertion = null;
     await this.#shared?.close();
     await this.#local.close();
   }
@@ -90,6 +112,35 @@ export class PinLayers {
     if (shared === null) return "recorded";
     const answer = await this.#ask(op, () => command(shared));
     return answer === "failed" || answer === "away" ? "unrecorded" : "recorded";
+  }
+
+  get #isQuarantined(): boolean {
+    return this.#clock.now() < this.#quarantineEndsAtMs;
+  }
+
+  #meaningOf(left: number | "failed"): LookUp {
+    if (left === "failed") return "unknown";
+    if (left > 0) return "pinned";
+    return this.#isQuarantined ? "unknown" : "free";
+  }
+
+  /** What was pinned here is pinned there again, and what others may still have to tell is waited for. */
+  async #welcome(found: Return, store: PinStore): Promise<string | null> {
+    const reassertion = new Reassertion(this.#local, this.#clock);
+    this.#reassertion = reassertion;
+    await reassertion.run(store, AT_ONCE);
+    const forMs = quarantineMs(found, this.#times());
+    this.#quarantineEndsAtMs = Math.max(this.#quarantineEndsAtMs, this.#clock.now() + forMs);
+    setImmediate(() => void this.#reassertRest(reassertion));
+    return forMs > 0 ? `quarantine for ${Math.ceil(forMs)} ms` : null;
+  }
+
+  /** Beside the traffic, until all is told, or the store went away and a new round has taken over. */
+  async #reassertRest(reassertion: Reassertion): Promise<void> {
+    const shared = this.#shared;
+    while (shared !== null && !reassertion.isDone && this.#reassertion === reassertion)
+      await reassertion.step(shared).catch(() => sleep(RETRY_MS, undefined, { ref: false }));
+    if (this.#reassertion === reassertion) this.#reassertion = null;
   }
 
   /** `away`: it was not even asked, which is no news and no failure. */

@@ -55,6 +55,17 @@ export class MemoryPinStore implements PinStore {
     return last - now;
   }
 
+  /** How much longer one write holds one user, in milliseconds; 0 when it does not. */
+  remainingOf(pid: Pid, writeId: string): number {
+    const now = this.#clock.now();
+    return Math.max(now, this.#users.get(pid)?.get(writeId) ?? now) - now;
+  }
+
+  /** Every write's hold on a user, over or not. */
+  *members(): Iterable<readonly [pid: Pid, writeId: string]> {
+    for (const [pid, writes] of this.#users) for (const writeId of writes.keys()) yield [pid, writeId];
+  }
+
   async inspect(pid: Pid): Promise<PinInspection | null> {
     const writes = this.#users.get(pid);
     if (writes === undefined) return null;

@@ -51,7 +51,7 @@ export class Pins {
   constructor(config: Config, { clock, events, store }: PinsParts) {
     this.#config = config;
     this.#events = events;
-    this.#layers = new PinLayers(store, { clock, events });
+    this.#layers = new PinLayers(store, { clock, events, times: () => this.#times });
     this.#budget = new WriterBudget(clock);
   }
 
@@ -91,7 +91,7 @@ export class Pins {
 
   /** One more request that goes to the writer for its own sake: the measure of the writer's normal load. */
   noteWriterRequest(): void {
-    if (!this.#layers.isAway) this.#budget.note();
+    if (this.#layers.isSure) this.#budget.note();
   }
 
   /** Rejects when the shared store cannot be asked. */

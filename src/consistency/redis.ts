@@ -5,7 +5,7 @@ import type { Pid, PinInspection, PinStore } from "./store.ts";
 const SHARDS = 16;
 
 /** Redis's own time is the only clock of deadlines. `%.0f`, because Lua writes large numbers as 1.78e+12. */
-const NOW = `
+export const NOW = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local function integer(number) return string.format('%.0f', number) end

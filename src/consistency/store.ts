@@ -25,5 +25,24 @@ export interface PinStore {
   inspect(pid: Pid): Promise<PinInspection | null>;
   /** Drops every pin of a user; an operator's decision. */
   release(pid: Pid): Promise<boolean>;
+  /**
+   * Has `welcome` called each time before the store counts as up, from its first contact on. A store that never goes
+   * away has none. For one listener, to be set before that contact.
+   */
+  onReturn?(welcome: Welcome): void;
   close(): Promise<void>;
 }
+
+/** What a store that had been away is found to be. */
+export interface Return {
+  /** For how long it has forgotten nothing, in milliseconds. */
+  readonly memoryMs: number;
+  /** Whether it, or the connection, had failed since it was last up; false at an ordinary start. */
+  readonly afterOutage: boolean;
+}
+
+/**
+ * Makes the most of a store that is back: the store itself, which answers already. Resolves to a word for the news
+ * of it, or rejects when it failed again.
+ */
+export type Welcome = (found: Return, store: PinStore) => Promise<string | null>;

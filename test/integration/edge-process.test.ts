@@ -158,7 +158,7 @@ test("bad usage exits with 2", async () => {
 
 test("a drain by the command line reaches every edge of the fleet and survives a restart", async (t) => {
   const regions = await world(t);
-  const redis = await startRedis();
+  const redis = await startRedis({ aged: true });
   t.after(() => redis.stop());
   const one = await edgeBefore(t, regions, { redis: { url: redis.url }, edge: { id: "one" } });
   const two = await edgeBefore(t, regions, { redis: { url: redis.url }, edge: { id: "two" } });

@@ -63,7 +63,7 @@ async function edgeBefore(
 }
 
 async function redisFor(t: TestContext): Promise<RedisServer> {
-  const redis = await startRedis();
+  const redis = await startRedis({ aged: true });
   t.after(() => redis.stop());
   return redis;
 }

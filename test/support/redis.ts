@@ -4,6 +4,9 @@ import { connect } from "node:net";
 import { createInterface } from "node:readline";
 import { freePort } from "./ports.ts";
 
+/** A memory older than any intent. */
+const AGED_MS = 3_600_000;
+
 /** None outlives the test's process, whatever becomes of it. */
 const running = new Set<ChildProcess>();
 process.once("exit", () => {
@@ -51,6 +54,12 @@ export class RedisServer {
     this.#child = await launch(this.port);
   }
 
+  /** Makes this Redis one that has long held what it was told, so that no edge doubts it. */
+  async age(namespace = "meridian"): Promise<void> {
+    const run = /run_id:(\w+)/.exec(await this.command("INFO server"))?.[1] ?? "";
+    await this.command(`SET ${namespace}:born "${Date.now() - AGED_MS} ${run}"`);
+  }
+
   stop(): Promise<void> {
     return this.kill();
   }
@@ -76,10 +85,15 @@ export class RedisServer {
   }
 }
 
-/** Starts a redis-server; resolves when it accepts connections. The caller stops it. */
-export async function startRedis(): Promise<RedisServer> {
+/**
+ * Starts a redis-server; resolves when it accepts connections. The caller stops it. A new one is in quarantine
+ * for an intent's time, unless it is `aged`: then an edge takes it for one that was always there.
+ */
+export async function startRedis({ aged = false }: { aged?: boolean } = {}): Promise<RedisServer> {
   const port = await freePort();
-  return new RedisServer(port, await launch(port));
+  const server = new RedisServer(port, await launch(port));
+  if (aged) await server.age();
+  return server;
 }
 
 async function launch(port: number): Promise<ChildProcess> {

@@ -187,6 +187,11 @@ async function main(stage: Stage): Promise<void> {
   await jar(single, stage.path("cookies"));
   const file = await curl(`${one}/assets/app.js`);
   see("a file, nginx nearest", file.region === "assets", `${file.status} ${file.region} ${file.reason}`);
+  for (const edge of [one, two])
+    await until("trust in a Redis that is new", async () => {
+      const seen = await curl("-H", "authorization: Bearer nobody-yet", `${edge}/api/notes`);
+      return seen.reason === "latency";
+    });
   await twoClients(one, two);
   await losing(single, () => stop(replica, "SIGKILL"));
 }

@@ -45,6 +45,7 @@ describe("a breaker", () => {
   const probe = async () => {
     probes += 1;
     if (!alive) throw new Error("LOADING Redis is loading the dataset in memory");
+    return null;
   };
   const fail = () => breaker.run(() => Promise.reject(new Error("OOM command not allowed"))).catch(() => {});
   const wait = async (ms: number) => {

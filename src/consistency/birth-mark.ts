@@ -1,0 +1,54 @@
+import type { RedisClient } from "../redis.ts";
+import { NOW } from "./redis.ts";
+
+/**
+ * Answers how long this Redis has held its memory, and the mark. Who finds none, or that of another run of the
+ * server (a restart, a failover), sets it: from now on. INFO may be forbidden, then only loss is noticed.
+ */
+const LOOK = `${NOW}
+local info = redis.pcall('INFO', 'server')
+local run = type(info) == 'string' and string.match(info, 'run_id:(%x+)') or '?'
+local mark = redis.call('GET', KEYS[1]) or ''
+local at, of = string.match(mark, '^(%d+) (%S+)$')
+if of ~= run or tonumber(at) > now then
+  at = integer(now)
+  mark = at .. ' ' .. run
+  redis.call('SET', KEYS[1], mark)
+end
+return { now - at, mark }
+`;
+
+interface MarkCommands {
+  meridianBorn(key: string): Promise<readonly [memoryMs: unknown, mark: unknown]>;
+}
+
+/**
+ * What tells an edge, even one that has just started, whether Redis may have forgotten a pin that it had
+ * acknowledged: the key `NAMESPACE:born`, with the Redis time at which it was set and the run of the server that
+ * it was set in. It goes where the pins go, and no edge ever makes it older.
+ */
+export class BirthMark {
+  readonly #client: RedisClient & MarkCommands;
+  readonly #key: string;
+  #seen: string | null = null;
+
+  /** The connection stays its maker's to close. */
+  constructor(client: RedisClient, namespace: string) {
+    client.defineCommand("meridianBorn", { lua: LOOK, numberOfKeys: 1 });
+    this.#client = client as RedisClient & MarkCommands;
+    this.#key = `${namespace}:born`;
+  }
+
+  /** Milliseconds, by the clock of Redis, for which it has forgotten nothing; 0 when it has just lost its memory. */
+  async look(): Promise<number> {
+    const [memoryMs, mark] = await this.#client.meridianBorn(this.#key);
+    if (typeof memoryMs !== "number" || typeof mark !== "string") throw new TypeError("no birth mark");
+    this.#seen = mark;
+    return memoryMs;
+  }
+
+  /** Whether the mark is still that of the last {@link look}. One GET. */
+  async isSame(): Promise<boolean> {
+    return (await this.#client.get(this.#key)) === this.#seen;
+  }
+}
