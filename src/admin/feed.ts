@@ -7,6 +7,7 @@ export const FEED_EVENTS = [
   "healthChanged",
   "admissionChanged",
   "endpointEjected",
+  "warned",
   "redisState",
   "configReloaded",
   "audited",

@@ -114,10 +114,17 @@ function regionTable(regions: readonly RegionAnswer[]): string {
   return table([...REGION_COLUMNS, ...counts, { title: "WHY" }], rows);
 }
 
-function note({ operator }: RegionAnswer): string {
-  if (operator === null || operator.state === "open") return "";
-  const until = operator.deadline === null ? "" : `, until ${operator.deadline}`;
-  return `${operator.reason} (${operator.by}${until})`;
+/** What an operator has said, and what ails it. */
+function note({ operator, health, endpoints }: RegionAnswer): string {
+  const said = operator === null || operator.state === "open" ? [] : [wordOf(operator)];
+  if (health === "up") return said.join("; ");
+  const causes = endpoints.flatMap(({ lastProbe }) => lastProbe?.cause ?? []);
+  return [...said, ...new Set(causes)].join("; ");
+}
+
+function wordOf({ reason, by, state, deadline }: NonNullable<RegionAnswer["operator"]>): string {
+  const until = state === "closed" || deadline === null ? "" : `, until ${deadline}`;
+  return `${reason} (${by}${until})`;
 }
 
 function destination({ regions, fault }: AdmissionAnswer["moves"][number]["before"]): string {

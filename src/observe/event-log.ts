@@ -52,7 +52,9 @@ function eventWriters(logger: Logger, throttle: Throttle): Writers {
     admissionChanged: (event) => logger.info(event, "admission changed"),
     redisState: (event) => logger[event.up ? "info" : "warn"](event, event.up ? "redis up" : "redis down"),
     configReloaded: (event) =>
-      logger[event.result === "rejected" ? "warn" : "info"](event, "configuration reloaded"),
+      event.result === "rejected"
+        ? logger.warn(event, "configuration rejected")
+        : logger.info(event, "configuration reloaded"),
     audited: (event) => logger.info(event, "audit"),
     failed: ({ where, error }) =>
       throttle.run(`failed ${where}`, (suppressed) =>

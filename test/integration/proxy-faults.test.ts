@@ -86,11 +86,15 @@ test("a client that leaves while its pin is looked up costs nothing", async (t) 
     asked += 1;
     res.end(Buffer.alloc(1_000_000));
   };
-  const { edge, records } = await scripted(
-    t,
-    { writer: ok, near },
-    { redis: { url: redis.url }, routing: { policy: "weighted" } },
-  );
+  const { edge, records } = await scripted(t, { writer: ok, near }, { redis: { url: redis.url } });
+  const drained = {
+    state: "draining",
+    reason: "",
+    by: "test",
+    sinceWallMs: 0,
+    deadlineWallMs: null,
+  } as const;
+  await edge.admissions.set("writer", drained);
   redis.pause();
   for (let i = 0; i < 4; i += 1) {
     const req = httpRequest(edge.httpUrl, { headers: { authorization: `Bearer ${i}` } }).end();

@@ -146,7 +146,7 @@ describe("the event log", () => {
       "info redis up",
       "warn warning",
       "info configuration reloaded",
-      "warn configuration reloaded",
+      "warn configuration rejected",
       "info audit",
     ]);
   });
