@@ -40,7 +40,7 @@ export const health = z.strictObject({
   expectStatus: statuses.prefault("200-299").describe("Statuses that pass."),
   maxLag: duration
     .prefault("5s")
-    .describe("A replica whose replication lags more does not serve identified readers."),
+    .describe("A replica that lags more, or tells no lag while others do, does not serve identified readers."),
 });
 
 const residencyRule = z.strictObject({
