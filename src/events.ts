@@ -1,6 +1,6 @@
 import { EventEmitter } from "node:events";
 import type { Fault } from "./errors.ts";
-import type { Decision, DecisionInputs, PinReading, Reason } from "./routing/decide.ts";
+import type { Decision, DecisionInputs, PinReading, Reason } from "./routing/decision.ts";
 import type { Admission, Health, View } from "./routing/region.ts";
 
 /** One try at one endpoint. */

@@ -1,4 +1,5 @@
-import { type Decision, type DecisionInputs, decide, type Verdict, verdicts } from "../routing/decide.ts";
+import { decide, verdicts } from "../routing/decide.ts";
+import type { Decision, DecisionInputs, Verdict } from "../routing/decision.ts";
 import type { Region } from "../routing/region.ts";
 
 /** One region as a decision saw it, and what became of it. Everything here is data, ready for JSON. */

@@ -1,4 +1,5 @@
-import { type DecisionInputs, decide, type Refused } from "../routing/decide.ts";
+import { decide } from "../routing/decide.ts";
+import type { DecisionInputs, Refused } from "../routing/decision.ts";
 import type { Admission, Region, View } from "../routing/region.ts";
 import type { Rules } from "../routing/rules.ts";
 import { Refusal } from "./problems.ts";

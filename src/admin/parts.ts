@@ -5,7 +5,7 @@ import type { Pid, PinInspection } from "../consistency/store.ts";
 import type { EventBus, RequestRecord } from "../events.ts";
 import type { AdmissionStore } from "../fleet/admissions.ts";
 import type { RegionTable } from "../regions/table.ts";
-import type { DecisionInputs } from "../routing/decide.ts";
+import type { DecisionInputs } from "../routing/decision.ts";
 
 /** A request as an operator describes it. Header names in any case. */
 export interface DescribedRequest {

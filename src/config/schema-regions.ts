@@ -40,7 +40,9 @@ export const health = z.strictObject({
   expectStatus: statuses.prefault("200-299").describe("Statuses that pass."),
   maxLag: duration
     .prefault("5s")
-    .describe("A replica that lags more, or tells no lag while others do, does not serve identified readers."),
+    .describe(
+      "A replica that lags more, or tells no lag while others do, does not serve identified readers.",
+    ),
 });
 
 const residencyRule = z.strictObject({

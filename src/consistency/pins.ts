@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { Clock } from "../clock.ts";
 import type { Config } from "../config/schema.ts";
 import type { EventBus } from "../events.ts";
-import type { PinReading } from "../routing/decide.ts";
+import type { PinReading } from "../routing/decision.ts";
 import { WriterBudget } from "./budget.ts";
 import { PinLayers } from "./layers.ts";
 import type { Pid, PinInspection, PinStore } from "./store.ts";

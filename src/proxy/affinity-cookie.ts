@@ -4,7 +4,7 @@ import type { Config } from "../config/schema.ts";
 import { readCookie, setCookie } from "../consistency/cookies.ts";
 import type { Signer } from "../consistency/signer.ts";
 import { affinityAfter } from "../routing/affinity.ts";
-import type { Routed } from "../routing/decide.ts";
+import type { Routed } from "../routing/decision.ts";
 import type { Exchange } from "./exchange.ts";
 import type { Sessions } from "./sessions.ts";
 

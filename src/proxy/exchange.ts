@@ -5,7 +5,7 @@ import type { OpenPin } from "../consistency/pins.ts";
 import type { Fault } from "../errors.ts";
 import type { AffinityResult, Attempt, Consistency, RequestRecord } from "../events.ts";
 import type { Endpoint } from "../regions/table.ts";
-import type { Decision, DecisionInputs } from "../routing/decide.ts";
+import type { Decision, DecisionInputs } from "../routing/decision.ts";
 import type { AttemptResult, Carrier } from "./carrier.ts";
 import { type Passage, readPassage } from "./headers.ts";
 import { type Reading, readRequest } from "./reading.ts";

@@ -1,6 +1,7 @@
 import type { Headers } from "../consistency/identities.ts";
 import type { Pins } from "../consistency/pins.ts";
-import { type Decision, type DecisionInputs, decide, needsPin, type PinReading } from "../routing/decide.ts";
+import { decide, needsPin } from "../routing/decide.ts";
+import type { Decision, DecisionInputs, PinReading } from "../routing/decision.ts";
 import type { View } from "../routing/region.ts";
 import { type Reading, readRequest } from "./reading.ts";
 import type { Settings } from "./settings.ts";

@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import { readCookie } from "../consistency/cookies.ts";
 import type { Pids } from "../consistency/identities.ts";
 import { PIN_COOKIE, TOKEN_HEADER } from "../consistency/token.ts";
-import type { Facts } from "../routing/decide.ts";
+import type { Facts } from "../routing/decision.ts";
 import { intentOf } from "../routing/intent.ts";
 import { jurisdictionsFor } from "../routing/residency.ts";
 import type { Home } from "./affinity-cookie.ts";

@@ -3,7 +3,7 @@ import type { Pins } from "../consistency/pins.ts";
 import { FAULTS, type Fault } from "../errors.ts";
 import type { EventBus } from "../events.ts";
 import type { Endpoint, RegionTable } from "../regions/table.ts";
-import type { DecisionInputs } from "../routing/decide.ts";
+import type { DecisionInputs } from "../routing/decision.ts";
 import { pinWindowMs } from "../routing/lag.ts";
 import { RetryBudget } from "../routing/retry.ts";
 import { takesWrites } from "../routing/writers.ts";

@@ -1,4 +1,4 @@
-import type { Decision, Facts, Reason } from "./decide.ts";
+import type { Decision, Facts, Reason } from "./decision.ts";
 
 /** Reasons that chose a home. Everything else was a detour, after which the user goes home. */
 const HOMES: ReadonlySet<Reason> = new Set([

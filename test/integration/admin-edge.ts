@@ -14,7 +14,7 @@ import { type AuditLine, EventBus, type RequestRecord } from "../../src/events.t
 import { type AdmissionStore, MemoryAdmissionStore } from "../../src/fleet/admissions.ts";
 import { SILENT } from "../../src/regions/answer.ts";
 import { RegionTable } from "../../src/regions/table.ts";
-import type { DecisionInputs } from "../../src/routing/decide.ts";
+import type { DecisionInputs } from "../../src/routing/decision.ts";
 
 /** The admin API over the real table, admissions and pins, listening; only the proxy and the file are missing. */
 export interface AdminEdge {

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { type DecisionInputs, decide, needsPin, verdicts } from "../../src/routing/decide.ts";
+import { decide, needsPin, verdicts } from "../../src/routing/decide.ts";
+import type { DecisionInputs } from "../../src/routing/decision.ts";
 import type { Region } from "../../src/routing/region.ts";
 import { takesWrites } from "../../src/routing/writers.ts";
 import { inputsOf } from "../unit/routing-world.ts";

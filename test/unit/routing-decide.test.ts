@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Decision, decide, verdicts } from "../../src/routing/decide.ts";
+import { decide, verdicts } from "../../src/routing/decide.ts";
+import type { Decision } from "../../src/routing/decision.ts";
 import { type Case, inputsOf } from "./routing-world.ts";
 
 const down = { health: "down" } as const;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { affinityAfter } from "../../src/routing/affinity.ts";
-import type { Reason } from "../../src/routing/decide.ts";
+import type { Reason } from "../../src/routing/decision.ts";
 import { intentOf, type PathRule } from "../../src/routing/intent.ts";
 import { jurisdictionsFor } from "../../src/routing/residency.ts";
 import { READER } from "./routing-world.ts";

@@ -1,4 +1,4 @@
-import type { DecisionInputs, Facts, PinReading } from "../../src/routing/decide.ts";
+import type { DecisionInputs, Facts, PinReading } from "../../src/routing/decision.ts";
 import type { Region, View } from "../../src/routing/region.ts";
 import type { Rules } from "../../src/routing/rules.ts";
 
