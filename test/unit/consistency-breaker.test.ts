@@ -138,6 +138,46 @@ describe("a breaker", () => {
     assert.equal(breaker.isOpen, true);
   });
 
+  it("tells its probe whether anything had failed, which at the start a missing connection is not", async () => {
+    const failed: boolean[] = [];
+    const note = async (afterFailure: boolean) => {
+      failed.push(afterFailure);
+      return null;
+    };
+    const [connecting, refused] = [
+      new Breaker(note, { clock, events }),
+      new Breaker(note, { clock, events }),
+    ];
+    connecting.trip("disconnected");
+    await connecting.probe();
+    connecting.trip("disconnected");
+    await connecting.probe();
+    refused.trip("ECONNREFUSED");
+    await refused.probe();
+    for (const one of [connecting, refused]) one.close();
+    assert.deepEqual(failed, [false, true, true]);
+  });
+
+  it("stays open when it was tripped while the probe was under way", async () => {
+    let succeed = (_word: string | null) => {};
+    const slow = new Breaker(() => new Promise((resolve) => (succeed = resolve)), { clock, events });
+    const probing = slow.probe();
+    slow.trip("closed");
+    succeed(null);
+    await probing;
+    assert.equal(slow.isOpen, true);
+    slow.close();
+  });
+
+  it("says with the news that the store is up what the probe found", async () => {
+    const causes: (string | null)[] = [];
+    events.on("redisState", ({ cause }) => causes.push(cause));
+    const doubting = new Breaker(async () => "quarantine for 5 ms", { clock, events });
+    await doubting.probe();
+    doubting.close();
+    assert.deepEqual(causes, ["quarantine for 5 ms"]);
+  });
+
   it("does nothing any more once it is closed down", async () => {
     breaker.close();
     await wait(2_000);
