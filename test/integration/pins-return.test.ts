@@ -95,7 +95,7 @@ describe("pins that Redis missed", () => {
     pin.settle("committed");
     const committedAtMs = performance.now();
     await server.kill();
-    await sleep(1_000);
+    await sleep(500);
     await server.restart();
     await Promise.all([isUp(here), isUp(there)]);
     const leftMs = WINDOW_MS - (performance.now() - committedAtMs);
@@ -144,11 +144,11 @@ describe("a reader whom Redis does not know", () => {
     const here = await edge(SHORT);
     await server.restart();
     await isUp(here);
-    const late = await edge({ ...SHORT, proxy: { responseTimeout: "2s" } });
+    const late = await edge({ ...SHORT, proxy: { responseTimeout: "1500ms" } });
     assert.match(late.said.at(-1) ?? "", /^up quarantine for [12]\d{3} ms$/);
     assert.equal(await late.pins.read(["user"], STRANGER), "unknown");
     await eventually(async () => (await late.pins.read(["user"], STRANGER)) === "free");
-    assert.equal((await edge({ ...SHORT, proxy: { responseTimeout: "2s" } })).said.at(-1), "up null");
+    assert.equal((await edge({ ...SHORT, proxy: { responseTimeout: "1500ms" } })).said.at(-1), "up null");
   });
 
   it("may have been forgotten when another run of Redis answers, whatever it still holds", async () => {
@@ -217,7 +217,7 @@ const interruptions: readonly [string, () => Promise<void>, () => Promise<void>]
 ];
 for (const [what, begin, end] of interruptions)
   test(`a write through one edge is read through another from the first moment that Redis, which ${what}, is back`, async (t) => {
-    const world = await startWorld({ lagMs: 1_800 });
+    const world = await startWorld({ lagMs: 800 });
     t.after(() => world.stop());
     const edges: Edge[] = [];
     const up = new Map<Edge, boolean>();
