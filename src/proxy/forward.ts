@@ -109,7 +109,7 @@ class Relay implements Dispatcher.DispatchHandler {
     this.#status = status;
     this.#headAtMs = this.#clock.now();
     this.#phase = "holding";
-    const head = this.#outgoing.head(readRegionHead(rawHeadersOf(controller)));
+    const head = this.#outgoing.head(readRegionHead(rawHeadersOf(controller), status));
     if (Array.isArray(head)) {
       this.#begin(statusText, head);
       return;

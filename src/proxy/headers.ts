@@ -142,7 +142,7 @@ export interface RegionHead {
 }
 
 /** Splits a region's response headers into the client's part and Meridian's. */
-export function readRegionHead(raw: readonly (Buffer | string)[]): RegionHead {
+export function readRegionHead(raw: readonly (Buffer | string)[], status: number): RegionHead {
   const headers: HeaderList = [];
   const setCookies: string[] = [];
   let wrote: boolean | null = null;
@@ -157,6 +157,8 @@ export function readRegionHead(raw: readonly (Buffer | string)[]): RegionHead {
     else if (key === "x-meridian-principal") principal = value || null;
     else if (key === "set-cookie") setCookies.push(value);
     if (HOP_BY_HOP.has(key) || key.startsWith(OWN_PREFIX)) continue;
+    // RFC 9110 §8.6: a 204 has no content and must not announce any.
+    if (key === "content-length" && status === 204) continue;
     headers.push(name, value);
   }
   return {

@@ -102,7 +102,9 @@ export class Router {
     const { consistency } = exchange.settings.config;
     if (!exchange.writes || consistency.mode === "off") return null;
     const { pids } = exchange.reading;
-    exchange.anonymous = pids.write.length === 0 ? exchange.settings.identities.newAnonymous() : null;
+    // In mode `cookie` the token is all there is, and nobody would look the name up.
+    const unnamed = pids.write.length === 0 && consistency.mode !== "cookie";
+    exchange.anonymous = unnamed ? exchange.settings.identities.newAnonymous() : null;
     exchange.pin = this.#parts.pins.open((exchange.anonymous?.pids ?? pids).write);
     const rejects = consistency.onRedisDown.writes === "reject";
     if (carrier.holdsHead && !rejects) return null;

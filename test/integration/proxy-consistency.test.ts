@@ -266,6 +266,8 @@ test("in mode cookie only this browser is pinned, and Redis is not asked", async
   });
   assert.equal(same.region, "us-east");
   assert.equal((await ask(edge, "GET", "/items/i", ALICE)).region, "eu-west");
+  const nameless = await ask(edge, "PUT", "/items/i");
+  assert.deepEqual([nameless.cookies.meridian_id, nameless.token !== undefined], [undefined, true]);
 });
 
 test("in mode off nobody is pinned and no token is given", async (t) => {

@@ -187,6 +187,15 @@ for (const [method, status] of [
   });
 }
 
+test("a 204 announces no content, whatever the region says", async (t) => {
+  const { edge } = await scripted(t, {
+    main: (req) => req.socket.end("HTTP/1.1 204 No Content\r\ncontent-length: 5\r\n\r\n"),
+  });
+  const { text } = await sendRaw(edge.httpUrl, "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  assert.match(text, /^HTTP\/1\.1 204 /);
+  assert.doesNotMatch(text, /content-length/i);
+});
+
 test("passes trailers and early hints on", async (t) => {
   const { edge } = await scripted(t, {
     main: (_req, res) => {
