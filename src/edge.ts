@@ -2,13 +2,13 @@ import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { AdminParts, ReloadAnswer } from "./admin/parts.ts";
 import { createAdmin } from "./admin/server.ts";
-import { systemClock } from "./clock.ts";
+import { type Clock, systemClock } from "./clock.ts";
 import { configChanges, restartOnly } from "./config/changes.ts";
 import { CurrentConfig } from "./config/current.ts";
 import { type ConfigProblem, formatProblem, loadConfigFile } from "./config/load.ts";
 import type { Config } from "./config/schema.ts";
 import { type GuardedPinStore, guardRedis } from "./consistency/guarded.ts";
-import { Pins } from "./consistency/pins.ts";
+import { Pins, type PinsParts } from "./consistency/pins.ts";
 import { EventBus } from "./events.ts";
 import { type AdmissionStore, MemoryAdmissionStore } from "./fleet/admissions.ts";
 import { RedisAdmissionStore } from "./fleet/redis-admissions.ts";
@@ -37,6 +37,10 @@ export interface EdgeOptions {
   /** Where a reload reads; null when there is no file. */
   readonly configFile?: string | null;
   readonly logLinesDropped?: () => number;
+  /** For proofs: another time than the system's. */
+  readonly clock?: Clock;
+  /** For proofs: pins that are wrong on purpose, to show that the proof notices. */
+  readonly pins?: (config: Config, parts: PinsParts) => Pins;
 }
 
 /** How long a stopping edge still accepts, at most: two rounds of a balancer's usual health check. */
@@ -91,7 +95,7 @@ export class Edge {
 
   constructor(options: EdgeOptions) {
     const { config, log } = options;
-    const clock = systemClock;
+    const { clock = systemClock, pins = (...given) => new Pins(...given) } = options;
     const { events } = this;
     this.#options = options;
     this.#warnings = options.warnings ?? [];
@@ -101,7 +105,7 @@ export class Edge {
     this.table = new RegionTable(config, { clock, events });
     this.#prober = new Prober(this.table, config, { clock, chance: Math.random, version });
     this.#redis = this.#connect(config);
-    this.pins = new Pins(config, { clock, events, store: this.#redis?.pins ?? null });
+    this.pins = pins(config, { clock, events, store: this.#redis?.pins ?? null });
     this.admissions = this.#redis
       ? new RedisAdmissionStore(this.#redis.client, config.redis?.namespace ?? "meridian")
       : new MemoryAdmissionStore();
@@ -221,7 +225,12 @@ export class Edge {
 
   #prepare(config: Config): Settings {
     const secrets = config.secrets.length > 0 ? config.secrets : [this.#generatedSecret];
-    return prepareSettings(config, this.#options.config.edge.id ?? "edge", secrets, systemClock);
+    return prepareSettings(
+      config,
+      this.#options.config.edge.id ?? "edge",
+      secrets,
+      this.#options.clock ?? systemClock,
+    );
   }
 
   #connect({ redis, edge }: Config): { client: RedisClient; pins: GuardedPinStore } | null {
