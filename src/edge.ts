@@ -7,7 +7,8 @@ import { configChanges, restartOnly } from "./config/changes.ts";
 import { CurrentConfig } from "./config/current.ts";
 import { type ConfigProblem, formatProblem, loadConfigFile } from "./config/load.ts";
 import type { Config } from "./config/schema.ts";
-import { type GuardedPinStore, guardRedis } from "./consistency/guarded.ts";
+import { guardRedis } from "./consistency/fleet-pins.ts";
+import type { FleetPinStore } from "./consistency/guarded.ts";
 import { Pins, type PinsParts } from "./consistency/pins.ts";
 import { EventBus } from "./events.ts";
 import { type AdmissionStore, MemoryAdmissionStore } from "./fleet/admissions.ts";
@@ -76,7 +77,7 @@ export class Edge {
   adminUrl = "";
 
   readonly #options: EdgeOptions;
-  readonly #redis: { readonly client: RedisClient; readonly pins: GuardedPinStore } | null;
+  readonly #redis: { readonly client: RedisClient; readonly pins: FleetPinStore } | null;
   readonly #prober: Prober;
   readonly #requests: RequestHandler;
   readonly #server: EdgeServer;
@@ -233,9 +234,9 @@ export class Edge {
     );
   }
 
-  #connect({ redis, edge }: Config): { client: RedisClient; pins: GuardedPinStore } | null {
+  #connect({ redis, edge }: Config): { client: RedisClient; pins: FleetPinStore } | null {
     if (redis === undefined) return null;
-    const client = connectRedis(redis.url, edge.id);
+    const client = connectRedis(redis, edge.id);
     return { client, pins: guardRedis(client, redis.namespace, { clock: systemClock, events: this.events }) };
   }
 

@@ -23,7 +23,7 @@ const FREE = ["clock.ts", "errors.ts", "events.ts", "redis.ts"];
 const LIBRARIES: Record<string, RegExp> = {
   "http-proxy": /^proxy\/tunnel\.ts$/,
   undici: /^(proxy\/forward[\w-]*\.ts|regions\/|cli\/|demo\/)/,
-  ioredis: /^(redis\.ts|consistency\/redis\.ts)$/,
+  ioredis: /^redis(-sentinel)?\.ts$/,
   fastify: /^admin\//,
   zod: /^(config\/|admin\/|regions\/answer\.ts$)/,
   yaml: /^config\//,

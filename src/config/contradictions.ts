@@ -1,5 +1,6 @@
 import type { Finding, Path } from "./problems.ts";
 import { pathText } from "./problems.ts";
+import { redisContradictions } from "./redis-contradictions.ts";
 import { type ConfigRule, isLoopback, isWildcard, regionsOf, repeats, writersOf } from "./rule.ts";
 import type { Config } from "./schema.ts";
 import { didYouMean } from "./spelling.ts";
@@ -26,6 +27,7 @@ export const contradictions: readonly ConfigRule[] = [
   { about: ["admin"], find: openAdmin },
   { about: ["admin"], find: tokenTwice },
   { about: ["listen", "admin"], find: samePort },
+  ...redisContradictions,
 ];
 
 function finding(path: Path, message: string, hint: string): Finding {

@@ -12,11 +12,28 @@ export function redactedConfig(config: Config): ReturnType<typeof writtenConfig>
     ...written,
     secrets: secrets?.map(() => REDACTED),
     admin: { ...admin, tokens: admin?.tokens?.map((token) => ({ ...token, sha256: REDACTED })) },
-    ...(redis && { redis: { ...redis, url: redactedUrl(redis.url) } }),
+    ...(redis && { redis: redactedRedis(redis) }),
     ...(failover?.hook && {
       failover: { ...failover, hook: { ...failover.hook, url: redactedUrl(failover.hook.url) } },
     }),
   };
+}
+
+type WrittenRedis = NonNullable<ReturnType<typeof writtenConfig>["redis"]>;
+
+function redactedRedis({ url, sentinels, cluster, password, ...rest }: WrittenRedis): WrittenRedis {
+  return {
+    ...(url !== undefined && { url: redactedUrl(url) }),
+    ...(sentinels && { sentinels: sentinels.map(redactedAddress) }),
+    ...(cluster && { cluster: cluster.map(redactedAddress) }),
+    ...(password !== undefined && { password: REDACTED }),
+    ...rest,
+  };
+}
+
+/** Without a scheme there is no password in it. */
+function redactedAddress(text: string): string {
+  return text.includes("://") ? redactedUrl(text) : text;
 }
 
 /** Passwords stand before the @, and, for some clients, in the query. */

@@ -6,6 +6,7 @@ import {
   durationWithin,
   headerName,
   network,
+  redisAddress,
   regionName,
   size,
   url,
@@ -66,7 +67,27 @@ const secret = z
   .meta({ title: "secret" });
 
 const redis = z.strictObject({
-  url: url(["redis", "rediss"]).describe("The Redis that all edges share."),
+  url: url(["redis", "rediss"]).optional().describe("The one Redis that all edges share; rediss is TLS."),
+  sentinels: z
+    .array(redisAddress)
+    .min(1)
+    .optional()
+    .describe(
+      "Instead of url: Sentinels that know the primary; user and password in them are the Sentinels' own.",
+    ),
+  name: z
+    .string()
+    .min(1)
+    .max(128)
+    .optional()
+    .describe("What the Sentinels call the primary; often mymaster."),
+  cluster: z
+    .array(redisAddress)
+    .min(1)
+    .optional()
+    .describe("Instead of url: some nodes of a Redis Cluster; they name the others."),
+  username: z.string().min(1).optional().describe("Who this edge is to Redis, when the url does not say it."),
+  password: z.string().min(1).optional().describe("The password, when the url does not hold it."),
   namespace: z
     .string()
     .regex(/^[A-Za-z0-9_-]{1,32}$/, "expected up to 32 letters, digits, hyphens or underscores")

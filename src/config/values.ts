@@ -117,6 +117,29 @@ export function url(schemes: readonly string[]) {
     .meta({ title: "url", format: "uri" });
 }
 
+const REDIS_EXPECTED = "expected HOST:PORT, redis://HOST:PORT or rediss://HOST:PORT";
+
+/** Why this is not where a Redis server listens, and after a semicolon what to do; null when it is. */
+function redisAddressFault(text: string): string | null {
+  const given = text.includes("://") ? text : `redis://${text}`;
+  if (!/^rediss?:\/\/[^\s/]+/.test(given) || !URL.canParse(given)) return REDIS_EXPECTED;
+  const { hostname, username, pathname, search, hash } = new URL(given);
+  if (hostname === "") return REDIS_EXPECTED;
+  if (given !== text && (username !== "" || text.includes("@")))
+    return "a user or a password needs the scheme before it; write redis:// or rediss:// in front";
+  if (!["", "/"].includes(pathname) || search !== "" || hash !== "")
+    return "such an address has no path or query; remove it, keys begin with redis.namespace instead";
+  return null;
+}
+
+/** Where one of several Redis servers listens, with or without a scheme. */
+export const redisAddress = z
+  .string()
+  .refine((text) => redisAddressFault(text) === null, {
+    error: ({ input }) => redisAddressFault(String(input)) ?? REDIS_EXPECTED,
+  })
+  .meta({ title: "server", examples: ["10.0.0.5:26379", "rediss://10.0.0.5:6379"] });
+
 function isNetwork(text: string): boolean {
   const [address = "", prefix, ...rest] = text.split("/");
   const version = isIP(address);

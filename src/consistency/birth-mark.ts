@@ -22,10 +22,15 @@ interface MarkCommands {
   meridianBorn(key: string): Promise<readonly [memoryMs: unknown, mark: unknown]>;
 }
 
+/** Of which every edge asks whether it is still the same. */
+export function birthMarkKey(namespace: string): string {
+  return `${namespace}:born`;
+}
+
 /**
  * What tells an edge, even one that has just started, whether Redis may have forgotten a pin that it had
- * acknowledged: the key `NAMESPACE:born`, with the Redis time at which it was set and the run of the server that
- * it was set in. It goes where the pins go, and no edge ever makes it older.
+ * acknowledged: the key `NAMESPACE:born`, or in a cluster one for each shard, with the Redis time at which it
+ * was set and the run of the server that it was set in. It goes where the pins go, and no edge ever makes it older.
  */
 export class BirthMark {
   readonly #client: RedisClient & MarkCommands;
@@ -33,10 +38,10 @@ export class BirthMark {
   #seen: string | null = null;
 
   /** The connection stays its maker's to close. */
-  constructor(client: RedisClient, namespace: string) {
+  constructor(client: RedisClient, key: string) {
     client.defineCommand("meridianBorn", { lua: LOOK, numberOfKeys: 1 });
     this.#client = client as RedisClient & MarkCommands;
-    this.#key = `${namespace}:born`;
+    this.#key = key;
   }
 
   /** Milliseconds, by the clock of Redis, for which it has forgotten nothing; 0 when it has just lost its memory. */
@@ -45,6 +50,13 @@ export class BirthMark {
     if (typeof memoryMs !== "number" || typeof mark !== "string") throw new TypeError("no birth mark");
     this.#seen = mark;
     return memoryMs;
+  }
+
+  /** Whether a {@link look} finds what the last one found, in the run of the server that answers now. */
+  async isConfirmed(): Promise<boolean> {
+    const before = this.#seen;
+    await this.look();
+    return this.#seen === before;
   }
 
   /** Whether the mark is still that of the last {@link look}. One GET. */

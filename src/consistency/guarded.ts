@@ -1,12 +1,9 @@
-import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Clock } from "../clock.ts";
 import type { EventBus } from "../events.ts";
-import { type RedisClient, redisCause } from "../redis.ts";
-import { BirthMark } from "./birth-mark.ts";
+import { redisCause } from "../redis.ts";
+import type { BirthMark } from "./birth-mark.ts";
 import { Breaker } from "./breaker.ts";
-import { evictionPolicy } from "./eviction.ts";
-import { RedisPinStore } from "./redis.ts";
 import type { Pid, PinInspection, PinStore, Welcome } from "./store.ts";
 
 const PROBE_PIN_MS = 1;
@@ -17,9 +14,25 @@ const MEMORY_CHECK_MS = 1_000;
 /** What the guard needs of the shared store, besides its pins. */
 export interface Guarded {
   readonly store: PinStore;
-  readonly mark: Pick<BirthMark, "look" | "isSame">;
+  readonly mark: Pick<BirthMark, "look" | "isSame" | "isConfirmed">;
+  /** Nobody's pid, by which it is tried whether the store takes pins. */
+  readonly probePid: Pid;
   readonly clock: Clock;
   readonly events: EventBus;
+}
+
+/** The pins of a fleet, as an edge holds them: behind a breaker, or several. */
+export interface FleetPinStore extends PinStore {
+  /** Whether all of it answers. */
+  readonly isUp: boolean;
+  /** Waits for the first contact, but no longer than `timeoutMs`. Resolves to {@link isUp}. */
+  ready(timeoutMs: number): Promise<boolean>;
+}
+
+export async function isUpWithin(store: { readonly isUp: boolean }, timeoutMs: number): Promise<boolean> {
+  for (let waitedMs = 0; !store.isUp && waitedMs < timeoutMs; waitedMs += READY_POLL_MS)
+    await sleep(READY_POLL_MS);
+  return store.isUp;
 }
 
 /**
@@ -27,18 +40,19 @@ export interface Guarded {
  * as up, whoever listens has had the chance to tell it what it may have missed. Every second it is asked whether it
  * is still the one it was, which also tells an edge without traffic that it is away.
  */
-export class GuardedPinStore implements PinStore {
+export class GuardedPinStore implements FleetPinStore {
   /** Tripped and probed by whoever knows of the connection. */
   readonly breaker: Breaker;
   readonly #store: PinStore;
   readonly #mark: Guarded["mark"];
-  readonly #probePid = randomBytes(16).toString("base64url");
+  readonly #probePid: Pid;
   readonly #memoryCheck: NodeJS.Timeout;
   #welcome: Welcome | null = null;
 
-  constructor({ store, mark, clock, events }: Guarded) {
+  constructor({ store, mark, probePid, clock, events }: Guarded) {
     this.#store = store;
     this.#mark = mark;
+    this.#probePid = probePid;
     this.breaker = new Breaker((afterFailure) => this.#arrive(afterFailure), { clock, events });
     this.#memoryCheck = setInterval(() => void this.#checkMemory(), MEMORY_CHECK_MS).unref();
   }
@@ -47,11 +61,20 @@ export class GuardedPinStore implements PinStore {
     return !this.breaker.isOpen;
   }
 
-  /** Waits for the first contact, but no longer than `timeoutMs`. */
-  async ready(timeoutMs: number): Promise<boolean> {
-    for (let waitedMs = 0; !this.isUp && waitedMs < timeoutMs; waitedMs += READY_POLL_MS)
-      await sleep(READY_POLL_MS);
-    return this.isUp;
+  ready(timeoutMs: number): Promise<boolean> {
+    return isUpWithin(this, timeoutMs);
+  }
+
+  /** There is reason to doubt that it is still there, or that it is still the one it was. */
+  async doubt(): Promise<void> {
+    if (!this.isUp) return;
+    try {
+      if (await this.#mark.isConfirmed()) return;
+      this.breaker.trip("amnesia");
+    } catch (error) {
+      this.breaker.trip(redisCause(error));
+    }
+    await this.breaker.probe();
   }
 
   begin(pids: readonly Pid[], writeId: string, ttlMs: number): Promise<void> {
@@ -98,32 +121,4 @@ export class GuardedPinStore implements PinStore {
     this.breaker.trip("amnesia");
     await this.breaker.probe();
   }
-}
-
-/**
- * The pins of a fleet over this connection. A lost one opens the breaker at once, a new one is probed at once.
- * Warns at every new connection to a Redis that may forget pins to make room.
- */
-export function guardRedis(
-  client: RedisClient,
-  namespace: string,
-  parts: { readonly clock: Clock; readonly events: EventBus },
-): GuardedPinStore {
-  const store = new RedisPinStore(client, namespace);
-  const guarded = new GuardedPinStore({ store, mark: new BirthMark(client, namespace), ...parts });
-  const { breaker } = guarded;
-  client.on("error", (error: Error) => breaker.trip(redisCause(error)));
-  client.on("close", () => breaker.trip("closed"));
-  client.on("ready", () => {
-    void breaker.probe();
-    void warnOfEviction(client, parts.events);
-  });
-  return guarded;
-}
-
-async function warnOfEviction(client: RedisClient, events: EventBus): Promise<void> {
-  const policy = await evictionPolicy(client);
-  if (policy === null || policy === "noeviction") return;
-  const detail = `maxmemory-policy is ${policy}, so a full Redis forgets who has just written; set noeviction`;
-  events.emit("warned", { what: "redis may evict pins", detail });
 }

@@ -18,6 +18,8 @@ export type LookUp = "pinned" | "free" | "unknown";
 const AT_ONCE = { atMost: 10_000, withinMs: 1_000 };
 /** Until a chunk that the store did not take is sent again. */
 const RETRY_MS = 250;
+/** The part of a store that has none. */
+const WHOLE = 0;
 
 export interface LayerParts {
   readonly clock: Clock;
@@ -36,8 +38,10 @@ export class PinLayers {
   readonly #local: MemoryPinStore;
   readonly #shared: PinStore | null;
   #away = false;
-  #quarantineEndsAtMs = 0;
-  #reassertion: Reassertion | null = null;
+  /** By the parts of the shared store: until when what it does not know means nothing. */
+  readonly #quarantineEndsAtMs = new Map<number, number>();
+  /** What a part of the shared store is being told. */
+  readonly #reassertions = new Map<number, Reassertion>();
 
   constructor(shared: PinStore | null, { clock, events, times }: LayerParts) {
     this.#clock = clock;
@@ -50,14 +54,15 @@ export class PinLayers {
 
   /** False while the shared store does not answer, or what it does not know means nothing. */
   get isSure(): boolean {
-    return !this.#away && !this.#isQuarantined;
+    return !this.#away && ![...this.#quarantineEndsAtMs.keys()].some((part) => this.#isQuarantined(part));
   }
 
   /** Never rejects. The local pin holds when this returns, the shared one when it resolves `recorded`. */
   async begin(pids: readonly Pid[], writeId: string, ttlMs: number): Promise<Recorded> {
     void this.#local.begin(pids, writeId, ttlMs);
     const recorded = await this.#record("begin", (store) => store.begin(pids, writeId, ttlMs));
-    if (recorded === "unrecorded") this.#reassertion?.add(pids, writeId);
+    if (recorded === "unrecorded")
+      for (const pid of pids) this.#reassertions.get(this.#partOf(pid))?.add([pid], writeId);
     return recorded;
   }
 
@@ -79,7 +84,7 @@ export class PinLayers {
     const askedAtMs = this.#clock.now();
     const left = await this.#ask("remaining", () => shared.remaining(pids));
     if (left === "away") return "unknown";
-    const result = this.#meaningOf(left);
+    const result = this.#meaningOf(left, pids);
     this.#events.emit("pinLookedUp", { durationMs: this.#clock.now() - askedAtMs, result });
     return result;
   }
@@ -102,7 +107,7 @@ export class PinLayers {
   }
 
   async close(): Promise<void> {
-    this.#reassertion = null;
+    this.#reassertions.clear();
     await this.#shared?.close();
     await this.#local.close();
   }
@@ -114,33 +119,40 @@ export class PinLayers {
     return answer === "failed" || answer === "away" ? "unrecorded" : "recorded";
   }
 
-  get #isQuarantined(): boolean {
-    return this.#clock.now() < this.#quarantineEndsAtMs;
+  #partOf(pid: Pid): number {
+    return this.#shared?.partOf?.(pid) ?? WHOLE;
   }
 
-  #meaningOf(left: number | "failed"): LookUp {
+  #isQuarantined(part: number): boolean {
+    return this.#clock.now() < (this.#quarantineEndsAtMs.get(part) ?? 0);
+  }
+
+  #meaningOf(left: number | "failed", pids: readonly Pid[]): LookUp {
     if (left === "failed") return "unknown";
     if (left > 0) return "pinned";
-    return this.#isQuarantined ? "unknown" : "free";
+    return pids.some((pid) => this.#isQuarantined(this.#partOf(pid))) ? "unknown" : "free";
   }
 
   /** What was pinned here is pinned there again, and what others may still have to tell is waited for. */
   async #welcome(found: Return, store: PinStore): Promise<string | null> {
-    const reassertion = new Reassertion(this.#local, this.#clock);
-    this.#reassertion = reassertion;
+    const { part = WHOLE } = found;
+    const reassertion = new Reassertion(this.#local, this.#clock, (pid) => this.#partOf(pid) === part);
+    this.#reassertions.set(part, reassertion);
     await reassertion.run(store, AT_ONCE);
     const forMs = quarantineMs(found, this.#times());
-    this.#quarantineEndsAtMs = Math.max(this.#quarantineEndsAtMs, this.#clock.now() + forMs);
-    setImmediate(() => void this.#reassertRest(reassertion));
+    const endsAtMs = this.#quarantineEndsAtMs.get(part) ?? 0;
+    this.#quarantineEndsAtMs.set(part, Math.max(endsAtMs, this.#clock.now() + forMs));
+    setImmediate(() => void this.#reassertRest(part, reassertion));
     return forMs > 0 ? `quarantine for ${Math.ceil(forMs)} ms` : null;
   }
 
   /** Beside the traffic, until all is told, or the store went away and a new round has taken over. */
-  async #reassertRest(reassertion: Reassertion): Promise<void> {
+  async #reassertRest(part: number, reassertion: Reassertion): Promise<void> {
     const shared = this.#shared;
-    while (shared !== null && !reassertion.isDone && this.#reassertion === reassertion)
+    const isCurrent = () => this.#reassertions.get(part) === reassertion;
+    while (shared !== null && !reassertion.isDone && isCurrent())
       await reassertion.step(shared).catch(() => sleep(RETRY_MS, undefined, { ref: false }));
-    if (this.#reassertion === reassertion) this.#reassertion = null;
+    if (isCurrent()) this.#reassertions.delete(part);
   }
 
   /** `away`: it was not even asked, which is no news and no failure. */

@@ -23,10 +23,11 @@ export class Reassertion {
   readonly #members: Member[];
   #next = 0;
 
-  constructor(local: MemoryPinStore, clock: Clock) {
+  /** Of the users whose pins the store, or the part of it that is back, has. */
+  constructor(local: MemoryPinStore, clock: Clock, isThere: (pid: Pid) => boolean = () => true) {
     this.#local = local;
     this.#clock = clock;
-    this.#members = [...local.members()];
+    this.#members = [...local.members()].filter(([pid]) => isThere(pid));
   }
 
   get isDone(): boolean {

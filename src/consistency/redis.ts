@@ -2,7 +2,7 @@ import type { RedisClient } from "../redis.ts";
 import type { Pid, PinInspection, PinStore } from "./store.ts";
 
 /** Keys spread over this many hash tags, so that a Redis Cluster spreads them over its nodes. */
-const SHARDS = 16;
+export const SHARDS = 16;
 
 /** Redis's own time is the only clock of deadlines. `%.0f`, because Lua writes large numbers as 1.78e+12. */
 export const NOW = `
@@ -94,7 +94,7 @@ export class RedisPinStore implements PinStore {
   async close(): Promise<void> {}
 
   #key(pid: Pid): string {
-    return `{${this.#namespace}:${shardOf(pid)}}:p:${pid}`;
+    return shardKey(this.#namespace, shardOf(pid), `p:${pid}`);
   }
 }
 
@@ -112,6 +112,11 @@ function timeLeft(reply: unknown): number {
   const left = integer(reply);
   if (left < NO_KEY) throw new TypeError("Redis answered what is no time to live");
   return left === NO_EXPIRY ? Number.POSITIVE_INFINITY : left;
+}
+
+/** In braces is what a Redis Cluster places a key by, so all keys of a shard are on one node. */
+export function shardKey(namespace: string, shard: number, name: string): string {
+  return `{${namespace}:${shard}}:${name}`;
 }
 
 /** From the pid's first byte, which is uniform, since a pid is a hash. */

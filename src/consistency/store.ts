@@ -30,6 +30,8 @@ export interface PinStore {
    * away has none. For one listener, to be set before that contact.
    */
   onReturn?(welcome: Welcome): void;
+  /** Which part of the store has this user's pins, where parts fail and come back by themselves. */
+  partOf?(pid: Pid): number;
   close(): Promise<void>;
 }
 
@@ -39,6 +41,8 @@ export interface Return {
   readonly memoryMs: number;
   /** Whether it, or the connection, had failed since it was last up; false at an ordinary start. */
   readonly afterOutage: boolean;
+  /** Which part of the store it is, see `partOf`. Left out: there are no parts. */
+  readonly part?: number;
 }
 
 /**

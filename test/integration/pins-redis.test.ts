@@ -4,7 +4,7 @@ import { type AddressInfo, createServer, type Socket } from "node:net";
 import { after, afterEach, before, describe, it } from "node:test";
 import { systemClock } from "../../src/clock.ts";
 import { configSchema } from "../../src/config/schema.ts";
-import { guardRedis } from "../../src/consistency/guarded.ts";
+import { guardRedis } from "../../src/consistency/fleet-pins.ts";
 import { Pins } from "../../src/consistency/pins.ts";
 import { RedisPinStore, shardOf } from "../../src/consistency/redis.ts";
 import { EventBus } from "../../src/events.ts";

@@ -5,7 +5,7 @@ import { request } from "undici";
 import { stringify } from "yaml";
 import { systemClock } from "../../src/clock.ts";
 import { configSchema } from "../../src/config/schema.ts";
-import { guardRedis } from "../../src/consistency/guarded.ts";
+import { guardRedis } from "../../src/consistency/fleet-pins.ts";
 import { Pins } from "../../src/consistency/pins.ts";
 import type { Edge } from "../../src/edge.ts";
 import { EventBus } from "../../src/events.ts";

@@ -16,10 +16,12 @@ process.once("exit", () => {
 /** A redis-server of a test's own, on a free port of the loopback, that keeps nothing on disk. */
 export class RedisServer {
   readonly port: number;
+  readonly #args: readonly string[];
   #child: ChildProcess;
 
-  constructor(port: number, child: ChildProcess) {
+  constructor(port: number, args: readonly string[], child: ChildProcess) {
     this.port = port;
+    this.#args = args;
     this.#child = child;
   }
 
@@ -51,7 +53,7 @@ export class RedisServer {
   /** Comes back on the same port, with nothing in it. */
   async restart(): Promise<void> {
     await this.kill();
-    this.#child = await launch(this.port);
+    this.#child = await launch(this.#args);
   }
 
   /** Makes this Redis one that has long held what it was told, so that no edge doubts it. */
@@ -89,22 +91,37 @@ export class RedisServer {
  * Starts a redis-server; resolves when it accepts connections. The caller stops it. A new one is in quarantine
  * for an intent's time, unless it is `aged`: then an edge takes it for one that was always there.
  */
-export async function startRedis({ aged = false }: { aged?: boolean } = {}): Promise<RedisServer> {
+export async function startRedis({
+  aged = false,
+  options = [],
+}: {
+  aged?: boolean;
+  options?: readonly string[];
+} = {}): Promise<RedisServer> {
   const port = await freePort();
-  const server = new RedisServer(port, await launch(port));
+  const args = ["--port", `${port}`, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", ...options];
+  const server = new RedisServer(port, args, await launch(args));
   if (aged) await server.age();
   return server;
 }
 
-async function launch(port: number): Promise<ChildProcess> {
-  const options = ["--port", `${port}`, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"];
-  const child = spawn("redis-server", options, { stdio: ["ignore", "pipe", "inherit"] });
+/** A Sentinel, whose configuration file it rewrites itself. Resolves when it accepts connections. */
+export async function startSentinelProcess(port: number, configFile: string): Promise<RedisServer> {
+  const args = [configFile, "--sentinel"];
+  return new RedisServer(port, args, await launch(args, "+monitor"));
+}
+
+async function launch(
+  args: readonly string[],
+  readyWords = "Ready to accept connections",
+): Promise<ChildProcess> {
+  const child = spawn("redis-server", args, { stdio: ["ignore", "pipe", "inherit"] });
   running.add(child);
   child.once("exit", () => running.delete(child));
   const failed = once(child, "exit").then(() => {
-    throw new Error(`redis-server did not start on port ${port}`);
+    throw new Error(`redis-server did not start: ${args.join(" ")}`);
   });
-  await Promise.race([said(child, "Ready to accept connections"), failed]);
+  await Promise.race([said(child, readyWords), failed]);
   failed.catch(() => {});
   return child;
 }

@@ -381,7 +381,76 @@ const rows: readonly Row[] = [
   [
     "a Redis without an address",
     [REGIONS, "redis: { namespace: shop }"],
-    "2:1: redis.url: missing (expected redis://HOST:PORT or rediss://HOST:PORT)",
+    "2:1: redis: no address (give url: redis://HOST:PORT, or sentinels with name, or cluster)",
+  ],
+  [
+    "a Redis in two places",
+    [
+      REGIONS,
+      "redis:",
+      "  url: redis://10.0.0.5",
+      "  sentinels: [10.0.0.5:26379]",
+      "  name: mymaster",
+      "  cluster: [10.0.0.5:6379]",
+    ],
+    "4:3: redis.sentinels: url already says where Redis is (give one of url, sentinels and cluster)",
+    "6:3: redis.cluster: url already says where Redis is (give one of url, sentinels and cluster)",
+  ],
+  [
+    "Sentinels of nobody",
+    [REGIONS, "redis: { sentinels: [10.0.0.5:26379] }"],
+    "2:1: redis.name: missing (give what the Sentinels call the primary, often mymaster)",
+  ],
+  [
+    "a name without Sentinels",
+    [REGIONS, "redis: { url: redis://10.0.0.5, name: mymaster }"],
+    "2:39: redis.name: only Sentinels call a primary by a name (remove it, or give sentinels)",
+  ],
+  [
+    "an empty list of nodes",
+    [REGIONS, "redis: { cluster: [] }"],
+    "2:19: redis.cluster: expected at least 1 entry",
+  ],
+  [
+    "nodes that are none",
+    [
+      REGIONS,
+      "redis:",
+      "  cluster:",
+      "    - http://10.0.0.5:6379",
+      "    - redis://10.0.0.5:6379/2",
+      "    - me:hunter2@10.0.0.5:6379",
+      "    - 10.0.0.5:636379",
+    ],
+    "4:7: redis.cluster[0]: expected HOST:PORT, redis://HOST:PORT or rediss://HOST:PORT",
+    "5:7: redis.cluster[1]: such an address has no path or query (remove it, keys begin with redis.namespace instead)",
+    "6:7: redis.cluster[2]: a user or a password needs the scheme before it (write redis:// or rediss:// in front)",
+    "7:7: redis.cluster[3]: expected HOST:PORT, redis://HOST:PORT or rediss://HOST:PORT",
+  ],
+  [
+    "nodes with and without TLS",
+    [REGIONS, "redis: { cluster: [rediss://10.0.0.5, 10.0.0.6] }"],
+    "2:39: redis.cluster[1]: some addresses are with TLS and some without (write rediss:// before all or before none)",
+  ],
+  [
+    "Sentinels with different passwords",
+    [
+      REGIONS,
+      "redis:",
+      "  name: mymaster",
+      "  sentinels: [redis://:hunter2@10.0.0.5, redis://:hunter3@10.0.0.6]",
+    ],
+    "4:42: redis.sentinels[1]: another user or password than in the first address (write the same in all, or leave it out of all)",
+  ],
+  [
+    "a password in two places",
+    [REGIONS, "redis: { url: 'redis://me:hunter2@10.0.0.5', password: hunter3 }"],
+    "2:56: redis.password: the address holds credentials already (write them here or there)",
+  ],
+  [
+    "a user without a password",
+    [REGIONS, "redis: { url: redis://10.0.0.5, username: meridian }"],
+    "2:43: redis.username: a user without a password (give redis.password too)",
   ],
   [
     "a variable that is not set",

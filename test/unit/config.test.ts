@@ -213,6 +213,34 @@ describe("what is shown of a configuration", () => {
     assert.match(shown, /rediss:\/\/meridian:\[redacted\]@cache\.internal:6380\/2/);
   });
 
+  for (const [kind, address] of [
+    ["Sentinels", 'name: mymaster, sentinels: ["redis://me:hunter2@10.0.0.5:26379"]'],
+    ["a cluster", 'cluster: ["rediss://meridian:hunter2@10.0.0.5:6379"]'],
+  ] as const) {
+    test(`holds no password of ${kind} either, nor do the changes`, () => {
+      const file = `${REGIONS}\nredis: { ${address} }`;
+      const [before, after] = [configOf(file), configOf(file.replace("hunter2", "hunter3"))];
+      const shown = effectiveYaml(before) + JSON.stringify(redactedConfig(before));
+      assert.match(shown, /:\[redacted\]@10\.0\.0\.5/);
+      const changes = configChanges(before, after);
+      assert.match(changes.join(), /^redis\.(sentinels|cluster): changed, \[rediss?:\/\/\w+:\[redacted\]@/);
+      assert.deepEqual(restartOnly(before, after), changes);
+      assert.doesNotMatch(shown + changes.join(), /hunter\d/);
+    });
+  }
+
+  test("holds no password that has a key of its own, nor do the changes", () => {
+    const file = `${REGIONS}\nredis: { cluster: ["10.0.0.5:6379"], username: me, password: hunter2 }`;
+    const [before, after] = [configOf(file), configOf(file.replace("hunter2", "hunter3"))];
+    assert.deepEqual(redactedConfig(before).redis, {
+      cluster: ["10.0.0.5:6379"],
+      password: "[redacted]",
+      username: "me",
+      namespace: "meridian",
+    });
+    assert.deepEqual(configChanges(before, after), ["redis.password: changed, [redacted]"]);
+  });
+
   test("names what changed and what a reload cannot change", () => {
     const before = configOf(SECRETIVE);
     const after = configOf(
