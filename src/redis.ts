@@ -158,6 +158,14 @@ export function primariesOf(client: RedisClient): readonly Redis[] {
   return isCluster(client) ? client.nodes("master") : [client];
 }
 
+/**
+ * Resolves when each of them answers or fails. The library connects to a node of a cluster with the first command
+ * for it, and until it is connected rejects the second.
+ */
+export async function connectPrimaries(client: RedisClient): Promise<void> {
+  await Promise.allSettled(primariesOf(client).map((node) => node.ping()));
+}
+
 /** Doubles from 50 ms to 1 s; half of it is chance, so that edges do not come back in step. */
 export function reconnectDelayMs(attempt: number, chance: number): number {
   const delayMs = Math.min(RECONNECT_LAST_MS, RECONNECT_FIRST_MS * 2 ** (attempt - 1));
@@ -171,9 +179,8 @@ export function redisCause(error: unknown): string {
   if (/^(Command timed out|Socket timeout)/.test(error.message)) return "timeout";
   if (/^(Stream isn't writeable|Cluster isn't ready|Connection is closed\.$)/.test(error.message))
     return NOT_CONNECTED;
-  // With a last error none was reached; without one they answered, and know no such primary.
   if (error.message.startsWith("All sentinels are unreachable"))
-    return error.message.includes("Last error:") ? "no-sentinel" : "no-primary";
+    return error.message.includes("No such master") ? "no-primary" : "no-sentinel";
   if (error.message === "Failed to refresh slots cache.") return "no-node";
   return /^[A-Z]{2,}\b/.exec(error.message)?.[0] ?? error.name;
 }

@@ -24,7 +24,7 @@ export class ClusterPinStore implements FleetPinStore {
     this.#events = events;
     this.#shards = Array.from({ length: SHARDS }, (_, shard) => {
       const news = new EventBus();
-      news.on("redisState", ({ cause }) => this.#say(cause));
+      news.on("redisState", ({ up, cause }) => this.#hear(up, cause));
       const mark = new BirthMark(client, shardKey(namespace, shard, "born"));
       return new GuardedPinStore({ store, mark, probePid: pidIn(shard), clock, events: news });
     });
@@ -97,9 +97,9 @@ export class ClusterPinStore implements FleetPinStore {
     return shard;
   }
 
-  #say(cause: string | null): void {
-    const up = this.isUp;
-    if (this.#said === up) return;
+  /** One shard's news is the world's when it is true of the whole. */
+  #hear(up: boolean, cause: string | null): void {
+    if (up !== this.isUp || this.#said === up) return;
     this.#said = up;
     this.#events.emit("redisState", { up, cause });
   }

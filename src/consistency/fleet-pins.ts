@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { Clock } from "../clock.ts";
 import type { EventBus } from "../events.ts";
-import { isCluster, type RedisClient, redisCause } from "../redis.ts";
+import { connectPrimaries, isCluster, type RedisClient, redisCause } from "../redis.ts";
 import { BirthMark, birthMarkKey } from "./birth-mark.ts";
 import { ClusterPinStore } from "./cluster.ts";
 import { warnOfEviction } from "./eviction.ts";
@@ -41,7 +41,7 @@ function guardCluster(client: RedisClient, namespace: string, parts: FleetParts)
   client.on("error", (error: Error) => guarded.trip(redisCause(error)));
   client.on("close", () => guarded.trip("closed"));
   client.on("-node", () => guarded.doubt());
-  client.on("ready", () => guarded.probe());
+  client.on("ready", () => void connectPrimaries(client).then(() => guarded.probe()));
   parts.events.on("redisState", ({ up }) => {
     if (up) void warnOfEviction(client, parts.events);
   });

@@ -29,6 +29,8 @@ export interface ClusterTopology extends Topology {
   readonly nodes: readonly RedisServer[];
   /** The shards of pins whose slots this node has. */
   shardsOf(node: RedisServer): Promise<readonly number[]>;
+  /** Makes these nodes some that have long held what they were told, so that no edge doubts them. */
+  age(): Promise<void>;
 }
 
 /** A primary, its replica, and three Sentinels that take half a second's silence for death. Ready for a failover. */
@@ -87,7 +89,7 @@ export async function startCluster(): Promise<ClusterTopology> {
     return info.includes("cluster_state:ok") && info.includes(`cluster_known_nodes:${NODES}`);
   };
   await Promise.all(servers.map((node) => eventually(() => isWhole(node), STARTUP)));
-  return { nodes: servers, shardsOf, stop: () => stopAll(servers, directory) };
+  return { nodes: servers, shardsOf, age: () => ageAll(servers), stop: () => stopAll(servers, directory) };
 }
 
 async function startNode(dir: string): Promise<{ server: RedisServer; port: number; busPort: number }> {
@@ -109,6 +111,11 @@ async function shardsOf(node: RedisServer): Promise<readonly number[]> {
     return answer.startsWith(":") ? shard : null;
   });
   return (await Promise.all(asked)).filter((shard) => shard !== null);
+}
+
+async function ageAll(nodes: readonly RedisServer[]): Promise<void> {
+  for (const node of nodes)
+    for (const shard of await shardsOf(node)) await node.age(shardKey("meridian", shard, "born"));
 }
 
 async function stopAll(servers: readonly RedisServer[], directory: string): Promise<void> {

@@ -57,9 +57,9 @@ export class RedisServer {
   }
 
   /** Makes this Redis one that has long held what it was told, so that no edge doubts it. */
-  async age(namespace = "meridian"): Promise<void> {
+  async age(markKey = "meridian:born"): Promise<void> {
     const run = /run_id:(\w+)/.exec(await this.command("INFO server"))?.[1] ?? "";
-    await this.command(`SET ${namespace}:born "${Date.now() - AGED_MS} ${run}"`);
+    await this.command(`SET ${markKey} "${Date.now() - AGED_MS} ${run}"`);
   }
 
   stop(): Promise<void> {
