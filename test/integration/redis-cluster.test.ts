@@ -204,8 +204,12 @@ describe("pins in a Redis Cluster", () => {
     await Promise.all(cluster.nodes.map((node) => node.kill()));
     await isDown(here);
     assert.deepEqual(await readings(here, [newPid()]), ["unknown"]);
+    const late = await edge(SHORT, 0);
+    await eventually(() => late.said.at(-1) === "down no-node");
     await Promise.all(cluster.nodes.map((node) => node.restart()));
-    await isUp(here);
-    assert.deepEqual(await records(here, Array.from({ length: 20 }, newPid)), ["recorded"]);
+    for (const each of [here, late]) {
+      await isUp(each);
+      assert.deepEqual(await records(each, Array.from({ length: 20 }, newPid)), ["recorded"]);
+    }
   });
 });
