@@ -163,6 +163,9 @@ describe("pins in a Redis Cluster", () => {
     assert.deepEqual(await readings(there, others), ["free"]);
     assert.deepEqual(await records(here, others.slice(0, 10)), ["recorded"]);
     assert.deepEqual(await readings(there, others.slice(0, 10)), ["pinned"]);
+    const [away = "", free = "", pinned = ""] = [its[15], others[15], others[0]];
+    assert.equal(await there.pins.read([away, free], STRANGER), "unknown");
+    assert.equal(await there.pins.read([away, pinned], STRANGER), "pinned");
     await node.restart();
     await Promise.all([here, there, long].map(isUp));
     assert.match(there.said.at(-1) ?? "", /^up quarantine for \d+ ms$/);
