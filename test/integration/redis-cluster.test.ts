@@ -19,6 +19,8 @@ const STRANGER = { carriesToken: false };
 const SHORT = { proxy: { responseTimeout: "1s" }, consistency: { graceWindow: "500ms" } };
 /** One command time-out on a busy machine; less than the silence after which the socket is given up. */
 const PROMPTLY_MS = COMMAND_TIMEOUT_MS + 1_000;
+/** A second's silence, an election, a promotion, and our own way there. */
+const FAILOVER = { withinMs: 15_000 };
 
 interface Edge {
   readonly pins: Pins;
@@ -200,6 +202,23 @@ describe("pins in a Redis Cluster", () => {
     await eventually(() => here.said[1] === "down amnesia" && here.said[2]?.startsWith("up quarantine for "));
     assert.deepEqual(await readings(here, its), ["unknown"]);
     assert.deepEqual(await readings(here, others), ["free"]);
+  });
+
+  it("of a node that its replica has replaced are told again and doubted, though nobody was asking", async () => {
+    const { node, its, others } = await nodeAndOthers();
+    const replica = await cluster.addReplica(node);
+    await cluster.age();
+    const [here, idle] = [await edge(), await edge()];
+    assert.deepEqual([here.said, idle.said], [["up null"], ["up null"]]);
+    assert.deepEqual(await records(here, its.slice(0, 5)), ["recorded"]);
+    await node.kill();
+    await eventually(async () => (await replica.command("ROLE")).includes("master"), FAILOVER);
+    await eventually(() => here.said.length === 3 && idle.said.length === 3, FAILOVER);
+    assert.match(idle.said.join(), /^up null,down \w+,up quarantine for (40000|39\d{3}) ms$/);
+    assert.deepEqual(await readings(idle, its.slice(0, 5)), ["pinned"]);
+    assert.deepEqual(await readings(idle, its.slice(5)), ["unknown"]);
+    assert.deepEqual(await readings(idle, others), ["free"]);
+    await node.restart();
   });
 
   it("are kept again after every node was away", async () => {

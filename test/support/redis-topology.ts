@@ -31,6 +31,8 @@ export interface ClusterTopology extends Topology {
   shardsOf(node: RedisServer): Promise<readonly number[]>;
   /** Makes these nodes some that have long held what they were told, so that no edge doubts them. */
   age(): Promise<void>;
+  /** One more server, that has what this node has and takes its place when it dies. */
+  addReplica(of: RedisServer): Promise<RedisServer>;
 }
 
 /** A primary, its replica, and three Sentinels that take half a second's silence for death. Ready for a failover. */
@@ -89,19 +91,51 @@ export async function startCluster(): Promise<ClusterTopology> {
     return info.includes("cluster_state:ok") && info.includes(`cluster_known_nodes:${NODES}`);
   };
   await Promise.all(servers.map((node) => eventually(() => isWhole(node), STARTUP)));
-  return { nodes: servers, shardsOf, age: () => ageAll(servers), stop: () => stopAll(servers, directory) };
+  const addReplica = async (of: RedisServer) => {
+    const replica = await startNode(join(directory, "replica"));
+    servers.push(replica.server);
+    await joinAsReplica(replica, of, servers);
+    return replica.server;
+  };
+  const stop = () => stopAll(servers, directory);
+  return { nodes: [...servers], shardsOf, age: () => ageAll(servers), addReplica, stop };
 }
 
-async function startNode(dir: string): Promise<{ server: RedisServer; port: number; busPort: number }> {
+interface ClusterNode {
+  readonly server: RedisServer;
+  readonly port: number;
+  readonly busPort: number;
+}
+
+async function startNode(dir: string): Promise<ClusterNode> {
   await mkdir(dir);
   const busPort = await freePort();
   const server = await startRedis({
     options: [
-      ...["--dir", dir, "--cluster-enabled", "yes", "--cluster-port", `${busPort}`],
+      ...["--dir", dir, "--repl-diskless-sync-delay", "0"],
+      ...["--cluster-enabled", "yes", "--cluster-port", `${busPort}`],
       ...["--cluster-node-timeout", "1000", "--cluster-require-full-coverage", "no"],
     ],
   });
   return { server, port: server.port, busPort };
+}
+
+/** Resolves when all of them know it for a replica: who does not would not vote for it. */
+async function joinAsReplica(
+  { server, port, busPort }: ClusterNode,
+  primary: RedisServer,
+  all: readonly RedisServer[],
+): Promise<void> {
+  const id = /^\$\d+\r\n(\w+)/.exec(await primary.command("CLUSTER MYID"))?.[1] ?? "";
+  await primary.command(`CLUSTER MEET 127.0.0.1 ${port} ${busPort}`);
+  await eventually(async () => (await server.command(`CLUSTER REPLICATE ${id}`)).startsWith("+OK"), STARTUP);
+  await eventually(
+    async () => (await server.command("INFO replication")).includes("link_status:up"),
+    STARTUP,
+  );
+  const knows = async (node: RedisServer) =>
+    (await node.command(`CLUSTER REPLICAS ${id}`)).includes(`:${port}@`);
+  await Promise.all(all.map((node) => eventually(() => knows(node), STARTUP)));
 }
 
 async function shardsOf(node: RedisServer): Promise<readonly number[]> {
