@@ -59,8 +59,9 @@ export class BirthMark {
     return this.#seen === before;
   }
 
-  /** Whether the mark is still that of the last {@link look}. One GET. */
+  /** Whether the mark is still that of the last {@link look} before this call. One GET. */
   async isSame(): Promise<boolean> {
-    return (await this.#client.get(this.#key)) === this.#seen;
+    const seen = this.#seen;
+    return (await this.#client.get(this.#key)) === seen;
   }
 }

@@ -3,12 +3,12 @@ import type { Clock } from "../clock.ts";
 import type { EventBus } from "../events.ts";
 import { redisCause } from "../redis.ts";
 import type { BirthMark } from "./birth-mark.ts";
-import { Breaker } from "./breaker.ts";
+import { Breaker, StoreAway } from "./breaker.ts";
 import type { Pid, PinInspection, PinStore, Welcome } from "./store.ts";
 
 const PROBE_PIN_MS = 1;
 const READY_POLL_MS = 10;
-/** How long a Redis that was emptied without a word may go unnoticed. */
+/** How long a Redis that was emptied without a word may go unnoticed by an edge that asks it nothing. */
 const MEMORY_CHECK_MS = 1_000;
 
 /** What the guard needs of the shared store, besides its pins. */
@@ -85,8 +85,13 @@ export class GuardedPinStore implements FleetPinStore {
     return this.breaker.run(() => this.#store.end(pids, writeId, ttlMs));
   }
 
-  remaining(pids: readonly Pid[]): Promise<number> {
-    return this.breaker.run(() => this.#store.remaining(pids));
+  /** Asked behind it, on the same connection, whether it still has its memory: else "none" would mean nothing. */
+  async remaining(pids: readonly Pid[]): Promise<number> {
+    const ask = () => Promise.all([this.#store.remaining(pids), this.#mark.isSame()]);
+    const [left, isSame] = await this.breaker.run(ask);
+    if (isSame) return left;
+    void this.#forgotten();
+    throw new StoreAway("the pin store has lost its memory");
   }
 
   inspect(pid: Pid): Promise<PinInspection | null> {
@@ -117,7 +122,11 @@ export class GuardedPinStore implements FleetPinStore {
   async #checkMemory(): Promise<void> {
     if (!this.isUp) return;
     const isSame = await this.breaker.run(() => this.#mark.isSame()).catch(() => true);
-    if (isSame || !this.isUp) return;
+    if (!isSame) await this.#forgotten();
+  }
+
+  async #forgotten(): Promise<void> {
+    if (!this.isUp) return;
     this.breaker.trip("amnesia");
     await this.breaker.probe();
   }

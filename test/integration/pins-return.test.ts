@@ -179,6 +179,13 @@ describe("a reader whom Redis does not know", () => {
 });
 
 describe("a Redis that is emptied while it runs", () => {
+  it("is believed by nobody who asks it in the very next moment", async () => {
+    const [here, there] = [await edge(), await edge()];
+    assert.equal(await here.pins.open(["user"]).acknowledged, "recorded");
+    await server.flush();
+    assert.equal(await there.pins.read(["user"], STRANGER), "unknown");
+  });
+
   it("is found out by every edge within seconds, and told again", async () => {
     const [here, there] = [await edge(), await edge()];
     await here.pins.open(["user"]).acknowledged;
