@@ -1,0 +1,220 @@
+import { Readable } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Agent, type Dispatcher, request } from "undici";
+import { codeOf, faultOf } from "../../src/demo/visitor.ts";
+import { DEVICES, type Device, type Operation } from "./history.ts";
+import { oneOf, seeded } from "./random.ts";
+import { GRACE_WINDOW_MS, type Stage } from "./stage.ts";
+import { hasPin } from "./witness.ts";
+
+export interface Traffic {
+  readonly seed: number;
+  readonly users: number;
+  /** Mean pause of a client between two steps. */
+  readonly thinkMs: number;
+  readonly writeShare: number;
+  /** Share of writes whose body takes longer than the grace window. */
+  readonly slowUploadShare: number;
+}
+
+const KEYS_PER_USER = 2;
+/** After each write its user looks so often, from any client: most at once, the last when the pin ends. */
+const LOOKS = 6;
+const LOOK_WITHIN_MS = GRACE_WINDOW_MS * 1.3;
+/** Share of writes whose response is lost between the region and the edge. */
+const LOSE_SHARE = 0.015;
+const ABORT_WITHIN_MS = 80;
+const TIMEOUT_MS = 20_000;
+
+/** Users who look at what they write, each from three clients, each request through any edge. */
+export class Clients {
+  readonly operations: Operation[] = [];
+  readonly #stage: Stage;
+  readonly #traffic: Traffic;
+  readonly #agent = new Agent({ connections: 64, keepAliveTimeout: 30_000 });
+  readonly #busy = new Set<Promise<unknown>>();
+  #running = true;
+  #sent = 0;
+
+  constructor(stage: Stage, traffic: Traffic) {
+    this.#stage = stage;
+    this.#traffic = traffic;
+  }
+
+  start(): void {
+    const { users, seed } = this.#traffic;
+    for (let index = 0; index < users; index += 1) {
+      const clients = DEVICES.map((device) => new Client(`user-${index}`, device));
+      clients.forEach((client, nth) => {
+        this.#keep(this.#live(client, clients, seeded(seed * 1_000 + index * DEVICES.length + nth)));
+      });
+    }
+  }
+
+  /** Resolves when the last request is over. */
+  async stop(): Promise<void> {
+    this.#running = false;
+    while (this.#busy.size > 0) await Promise.all(this.#busy);
+    await this.#agent.destroy();
+  }
+
+  async #live(client: Client, ofUser: readonly Client[], chance: () => number): Promise<void> {
+    while (this.#running) {
+      await sleep(this.#traffic.thinkMs * 2 * chance());
+      const key = `${client.user}-${Math.floor(chance() * KEYS_PER_USER)}`;
+      if (chance() >= this.#traffic.writeShare) await this.#send(client, "read", key, chance);
+      else {
+        // Also when nothing was answered: then the user looks whether it was written.
+        await this.#send(client, "write", key, chance);
+        for (let look = 0; look < LOOKS; look += 1)
+          this.#keep(this.#look(oneOf(ofUser, chance), key, chance));
+      }
+    }
+  }
+
+  async #look(client: Client, key: string, chance: () => number): Promise<void> {
+    await sleep(LOOK_WITHIN_MS * chance() ** 3);
+    await this.#send(client, "read", key, chance);
+  }
+
+  #keep(work: Promise<unknown>): void {
+    this.#busy.add(work);
+    void work.finally(() => this.#busy.delete(work));
+  }
+
+  /** Resolves when the answer has arrived or never will. */
+  async #send(client: Client, kind: Operation["kind"], key: string, chance: () => number): Promise<void> {
+    const stage = this.#stage;
+    this.#sent += 1;
+    const edge = oneOf(stage.edges, chance);
+    const cut = cutOf(kind, chance, stage.abortShare);
+    const uploadMs = kind === "write" && chance() < this.#traffic.slowUploadShare ? GRACE_WINDOW_MS * 1.2 : 0;
+    const life = stage.redisLives;
+    const asked = {
+      id: `op-${this.#sent}`,
+      user: client.user,
+      device: client.device,
+      edge: edge.id,
+      kind,
+      key,
+      phase: stage.phase,
+      cut,
+      sentMs: performance.now(),
+    };
+    const signal = cut === "client" ? AbortSignal.timeout(Math.ceil(chance() * ABORT_WITHIN_MS)) : null;
+    const seen = await this.#exchange(client, `${edge.httpUrl}/items/${key}`, { ...asked, uploadMs, signal });
+    const served = seen.status !== null && seen.status < 300;
+    const ask = kind === "write" && served && seen.consistency === null;
+    const operation: Operation = { ...asked, ...seen, recorded: null };
+    if (ask)
+      this.#keep(
+        hasPin(stage, client.authorization, life).then((recorded) =>
+          this.operations.push({ ...operation, recorded }),
+        ),
+      );
+    else this.operations.push(operation);
+  }
+
+  async #exchange(client: Client, url: string, sending: Sending): Promise<Seen> {
+    const { kind, id, cut, uploadMs, signal } = sending;
+    const headers: Record<string, string> = client.headers();
+    if (kind === "write") headers["x-chaos-operation"] = id;
+    if (cut === "region" && kind === "write") headers["x-chaos-lose"] = "1";
+    try {
+      const answer = await request(url, {
+        method: kind === "write" ? "PUT" : "GET",
+        headers,
+        body: kind === "write" ? upload(uploadMs) : null,
+        dispatcher: this.#agent,
+        headersTimeout: TIMEOUT_MS,
+        bodyTimeout: TIMEOUT_MS,
+        signal,
+      });
+      const headMs = performance.now();
+      client.keepCookies(answer.headers["set-cookie"]);
+      const text = await answer.body.text().catch(() => "");
+      return { headMs, ...headOf(answer), fault: faultOf(text) };
+    } catch (error) {
+      return { ...NOTHING_SEEN, fault: codeOf(error) };
+    }
+  }
+}
+
+type Seen = Pick<Operation, "headMs" | "status" | "fault" | "version" | "region" | "reason" | "consistency">;
+
+interface Sending extends Pick<Operation, "kind" | "id" | "cut"> {
+  readonly uploadMs: number;
+  readonly signal: AbortSignal | null;
+}
+
+const NOTHING_SEEN: Seen = {
+  headMs: null,
+  status: null,
+  fault: null,
+  version: null,
+  region: null,
+  reason: null,
+  consistency: null,
+};
+
+/** One client of a user. */
+class Client {
+  readonly user: string;
+  readonly device: Device;
+  readonly #cookies = new Map<string, string>();
+
+  constructor(user: string, device: Device) {
+    this.user = user;
+    this.device = device;
+  }
+
+  get authorization(): string {
+    return `Bearer ${this.user}`;
+  }
+
+  headers(): Record<string, string> {
+    const { authorization } = this;
+    if (this.#cookies.size === 0) return { authorization };
+    return {
+      authorization,
+      cookie: [...this.#cookies].map(([name, value]) => `${name}=${value}`).join("; "),
+    };
+  }
+
+  keepCookies(given: string | string[] | undefined): void {
+    if (this.device === "bare") return;
+    for (const line of [given ?? []].flat()) {
+      const [pair = ""] = line.split(";", 1);
+      const at = pair.indexOf("=");
+      this.#cookies.set(pair.slice(0, at), pair.slice(at + 1));
+    }
+  }
+}
+
+function cutOf(kind: Operation["kind"], chance: () => number, abortShare: number): Operation["cut"] {
+  const roll = chance();
+  if (roll < abortShare) return "client";
+  return kind === "write" && roll < abortShare + LOSE_SHARE ? "region" : null;
+}
+
+async function* slowly(uploadMs: number): AsyncGenerator<string> {
+  yield "a new ";
+  await sleep(uploadMs);
+  yield "value";
+}
+
+function upload(uploadMs: number) {
+  return uploadMs === 0 ? "a new value" : Readable.from(slowly(uploadMs));
+}
+
+function headOf({ statusCode, headers }: Dispatcher.ResponseData) {
+  const text = (name: string) => (headers[name] === undefined ? null : String(headers[name]));
+  const version = text("x-chaos-version");
+  return {
+    status: statusCode,
+    version: version === null ? null : Number(version),
+    region: text("x-meridian-region"),
+    reason: text("x-meridian-reason"),
+    consistency: text("x-meridian-consistency"),
+  };
+}

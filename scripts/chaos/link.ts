@@ -1,0 +1,84 @@
+import { once } from "node:events";
+import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
+
+type State = "open" | "stalled" | "cut";
+
+/**
+ * A TCP connection's way through a network that can be broken: bytes arrive `delayMs` later, in order. Stalled, they
+ * wait in both directions; cut, connections are reset and new ones too. What was under way when it is cut is lost.
+ */
+export class Link {
+  /** Where connections lead from now on; those that stand stay. */
+  port: number;
+  readonly #delayMs: number;
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+  #state: State = "open";
+  #held: (() => void)[] = [];
+
+  private constructor(port: number, delayMs: number) {
+    this.port = port;
+    this.#delayMs = delayMs;
+    this.#server = createServer((client) => this.#join(client));
+  }
+
+  static async to(port: number, delayMs: number): Promise<Link> {
+    const link = new Link(port, delayMs);
+    link.#server.listen(0, "127.0.0.1");
+    await once(link.#server, "listening");
+    return link;
+  }
+
+  get ownPort(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  stall(): void {
+    this.#state = "stalled";
+  }
+
+  cut(): void {
+    this.#state = "cut";
+    this.#held = [];
+    for (const socket of this.#sockets) socket.resetAndDestroy();
+  }
+
+  mend(): void {
+    this.#state = "open";
+    const held = this.#held;
+    this.#held = [];
+    for (const deliver of held) deliver();
+  }
+
+  async close(): Promise<void> {
+    this.cut();
+    this.#server.close();
+    await once(this.#server, "close");
+  }
+
+  #join(client: Socket): void {
+    const server = connect(this.port, "127.0.0.1");
+    this.#carry(client, server);
+    this.#carry(server, client);
+    if (this.#state === "cut") client.resetAndDestroy();
+  }
+
+  #carry(from: Socket, to: Socket): void {
+    this.#sockets.add(from);
+    from.setNoDelay(true);
+    from.on("data", (chunk) => this.#later(() => void (to.writable && to.write(chunk))));
+    from.on("error", () => undefined);
+    from.on("close", () => {
+      this.#sockets.delete(from);
+      this.#later(() => to.end());
+    });
+  }
+
+  /** Timers of one length fire in the order in which they were set. */
+  #later(deliver: () => void): void {
+    setTimeout(() => {
+      if (this.#state === "stalled") this.#held.push(deliver);
+      else deliver();
+    }, this.#delayMs).unref();
+  }
+}
