@@ -132,7 +132,8 @@ export class Edge {
       upgrade: (req, socket, head) => void this.tunnels.upgrade(req, socket, head),
     });
     events.on("admissionChanged", ({ region, to }) => {
-      if (to === "closed") this.tunnels.closeRegion(region, TUNNELS_CLOSE_WITHIN_MS);
+      const stillClosed = () => this.table.view.byId.get(region)?.admission === "closed";
+      if (to === "closed") this.tunnels.closeRegion(region, TUNNELS_CLOSE_WITHIN_MS, stillClosed);
     });
     this.#metrics = this.#measure();
     this.#admin = createAdmin(this.#adminParts(), log);
@@ -172,8 +173,9 @@ export class Edge {
     signal.addEventListener("abort", () => this.#cut());
     await sleep(acceptMs, undefined, { signal }).catch(() => undefined);
     const cut = setTimeout(() => this.#hurry.abort(), graceMs - acceptMs);
-    const writesDone = Promise.race([this.#requests.idle(), hurried]);
-    await Promise.all([this.#server.close(), this.tunnels.idle(), writesDone]);
+    await Promise.all([this.#server.close(), this.tunnels.idle()]);
+    // No client is left; what is still open are writes that somebody has walked away from.
+    await Promise.race([this.#requests.idle(), hurried]);
     clearTimeout(cut);
     await this.#prober.stop();
     await this.#admin.close();

@@ -64,7 +64,7 @@ export function buildApp(log: FastifyBaseLogger): {
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: "requestId" }),
     bodyLimit: BODY_LIMIT_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
-    forceCloseConnections: "idle",
+    forceCloseConnections: true,
     return503OnClosing: false,
     genReqId: () => randomUUID(),
     frameworkErrors: (error, request, reply: FastifyReply) => void refuse(refusalOf(error), request, reply),

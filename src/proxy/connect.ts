@@ -3,14 +3,18 @@ import { connect as connectTcp, isIP, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { connect as connectTls } from "node:tls";
 import { lookup } from "../regions/lookup.ts";
+import { ClientGone } from "./faults.ts";
 
 /** The endpoint did not take the connection in time. */
 class ConnectTimeout extends Error {
   readonly code = "UND_ERR_CONNECT_TIMEOUT";
 }
 
-/** A connection to an endpoint for a tunnel, verified if it is https. Rejects with why there is none; nothing was sent then. */
-export function connectTo(origin: string, timeoutMs: number): Promise<Socket> {
+/**
+ * A connection to an endpoint for a tunnel, verified if it is https. Rejects with why there is none; nothing was sent
+ * then. It is given up when `client` closes.
+ */
+export function connectTo(origin: string, timeoutMs: number, client: Socket): Promise<Socket> {
   const { protocol, hostname, port } = new URL(origin);
   const secure = protocol === "https:";
   const host = hostname.replace(/^\[|\]$/g, "");
@@ -23,11 +27,17 @@ export function connectTo(origin: string, timeoutMs: number): Promise<Socket> {
       () => socket.destroy(new ConnectTimeout(`no connection within ${timeoutMs} ms`)),
       timeoutMs,
     );
+    const giveUp = (): void => void socket.destroy(new ClientGone("the client left"));
+    client.once("close", giveUp);
     socket.once("error", reject);
-    socket.once("close", () => clearTimeout(timer));
+    socket.once("close", () => {
+      clearTimeout(timer);
+      client.off("close", giveUp);
+    });
     socket.once(secure ? "secureConnect" : "connect", () => {
       clearTimeout(timer);
       socket.off("error", reject);
+      client.off("close", giveUp);
       resolve(socket);
     });
   });

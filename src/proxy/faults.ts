@@ -39,6 +39,7 @@ const FAULT_BY_WORD: Readonly<Record<string, Fault>> = {
   ERR_UPSTREAM_UPGRADE_TIMEOUT: "response_timeout",
   UND_ERR_HEADERS_OVERFLOW: "bad_response",
   UND_ERR_RES_CONTENT_LENGTH_MISMATCH: "bad_response",
+  ERR_INVALID_ARG_VALUE: "bad_request",
   UND_ERR_INVALID_ARG: "bad_request",
   UND_ERR_NOT_SUPPORTED: "bad_request",
   UND_ERR_REQ_CONTENT_LENGTH_MISMATCH: "bad_request",

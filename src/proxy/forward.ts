@@ -74,6 +74,8 @@ class Relay implements Dispatcher.DispatchHandler {
   #ending: (() => void) | null = null;
   /** Runs while the client does not read. */
   #patience: NodeJS.Timeout | null = null;
+  /** Runs while an answer is read that nobody waits for. */
+  #abandoned: NodeJS.Timeout | null = null;
 
   constructor(
     outgoing: Outgoing,
@@ -108,8 +110,8 @@ class Relay implements Dispatcher.DispatchHandler {
     }
     this.#status = status;
     this.#headAtMs = this.#clock.now();
-    this.#phase = "holding";
     const head = this.#outgoing.head(readRegionHead(rawHeadersOf(controller), status));
+    this.#phase = "holding";
     if (Array.isArray(head)) {
       this.#begin(statusText, head);
       return;
@@ -120,6 +122,7 @@ class Relay implements Dispatcher.DispatchHandler {
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
     this.#outgoing.count(chunk.length);
+    if (this.#res.destroyed) return;
     if (this.#phase === "holding") this.#held.push(chunk);
     else if (this.#phase === "streaming") this.#write(chunk);
   }
@@ -206,14 +209,22 @@ class Relay implements Dispatcher.DispatchHandler {
   #clientLeft(): void {
     if (this.#phase === "over" || this.#res.writableFinished) return;
     this.#rest();
-    if (this.#outgoing.cutWhenGone || this.#controller === null) this.fail(new ClientGone("the client left"));
-    else this.#controller.resume();
+    this.#held = [];
+    const cut = (): void => this.fail(new ClientGone("the client left"));
+    if (this.#outgoing.cutWhenGone || this.#controller === null) {
+      cut();
+      return;
+    }
+    // An answer without an end, an event stream say, would be read for nobody for ever.
+    this.#abandoned = setTimeout(cut, this.#outgoing.responseTimeoutMs);
+    this.#controller.resume();
   }
 
   #finish(error: Error | null): void {
     if (this.#phase === "over") return;
     this.#phase = "over";
     this.#rest();
+    if (this.#abandoned !== null) clearTimeout(this.#abandoned);
     this.#res.off("close", this.#onClose);
     // A truncated answer must look truncated: the socket dies, it does not end.
     if (error !== null && this.#res.headersSent) this.#res.destroy();

@@ -10,7 +10,7 @@ import { takesWrites } from "../routing/writers.ts";
 import type { AttemptResult, Carrier } from "./carrier.ts";
 import type { Exchange } from "./exchange.ts";
 import { isLoop } from "./headers.ts";
-import { decideAsking, firstInputs } from "./inputs.ts";
+import { type Decided, decideAsking, firstInputs } from "./inputs.ts";
 import { attemptsLeft, ENDPOINTS_PER_REGION, mayRepeat } from "./retry-plan.ts";
 
 export interface RouterParts {
@@ -21,6 +21,11 @@ export interface RouterParts {
   readonly table: RegionTable;
   readonly pins: Pins;
 }
+
+/** Where to go next, and by which decision. */
+type Hop =
+  | { readonly decided: Decided; readonly endpoint: Endpoint }
+  | { readonly decided: Decided; readonly endpoint: null; readonly fault: Fault };
 
 /** Takes an exchange from its decision to its answer. Holds nothing of any exchange itself. */
 export class Router {
@@ -49,41 +54,36 @@ export class Router {
     const { clock, events, table, pins } = this.#parts;
     this.#budget.request(clock.now());
     let hop = await this.#hop(exchange, firstInputs(exchange.reading, exchange.settings, table.view, pins));
-    if (typeof hop === "string") return hop;
+    Object.assign(exchange, hop.decided);
+    if (hop.endpoint === null) return hop.fault;
     const unpinned = await this.#openPin(exchange, carrier);
     if (unpinned !== null) return unpinned;
     for (;;) {
       if (carrier.gone) return "client_gone";
-      const result = await this.#attempt(exchange, carrier, hop);
+      const result = await this.#attempt(exchange, carrier, hop.endpoint);
       const { fault } = result;
       if (fault === null || !mayRepeat(exchange, carrier, result) || !attemptsLeft(exchange)) return fault;
-      const next = await this.#hop(exchange, exchange.inputs);
-      if (typeof next === "string" || !this.#mayRetry(exchange)) return fault;
+      const next = await this.#hop(exchange, hop.decided.inputs);
+      if (next.endpoint === null || !this.#mayRetry(exchange)) return fault;
       events.emit("retried", { fault });
+      Object.assign(exchange, next.decided);
       hop = next;
     }
   }
 
-  /** The next endpoint to ask, by a decision that names a region with one; or why there is none. */
-  async #hop(exchange: Exchange, inputs: DecisionInputs | null): Promise<Endpoint | Fault> {
-    if (inputs === null) return "internal";
+  /** The next endpoint to ask, by a decision that names a region with one; or the decision that refuses. */
+  async #hop(exchange: Exchange, inputs: DecisionInputs): Promise<Hop> {
     const { pids, carriesCookie } = exchange.reading;
     const ask = () => this.#parts.pins.read(pids.read, { carriesToken: carriesCookie });
     let given: DecisionInputs = { ...inputs, attempts: exchange.attempts.length };
     for (;;) {
       const deciding = decideAsking(given, ask);
       const decided = deciding instanceof Promise ? await deciding : deciding;
-      if (decided.decision.kind === "refused") {
-        if (exchange.attempts.length === 0) Object.assign(exchange, decided);
-        return decided.decision.fault;
-      }
-      const { region } = decided.decision;
-      const endpoint = this.#pick(exchange, region);
-      if (endpoint !== null) {
-        Object.assign(exchange, decided);
-        return endpoint;
-      }
-      given = { ...decided.inputs, tried: [...decided.inputs.tried, region] };
+      const { decision } = decided;
+      if (decision.kind === "refused") return { decided, endpoint: null, fault: decision.fault };
+      const endpoint = this.#pick(exchange, decision.region);
+      if (endpoint !== null) return { decided, endpoint };
+      given = { ...decided.inputs, tried: [...decided.inputs.tried, decision.region] };
     }
   }
 
@@ -120,8 +120,7 @@ export class Router {
     exchange.dispatchedAtMs = clock.now();
     exchange.headAtMs = null;
     table.started(endpoint);
-    const result = await carrier.carry(exchange, endpoint);
-    table.finished(endpoint);
+    const result = await carrier.carry(exchange, endpoint).finally(() => table.finished(endpoint));
     exchange.attempts.push({ endpoint, result });
     this.#judge(carrier, endpoint, result);
     return result;
@@ -156,11 +155,12 @@ export class Router {
    * Closes a write's pin by what is known of the write. A time-out, a reset or a 5xx says nothing: the intent then
    * lives out its time.
    */
-  #settlePin({ pin, wrote, attempts, settings }: Exchange): void {
+  #settlePin({ pin, wrote, attempts, settings, fault }: Exchange): void {
     if (pin === null) return;
     const { graceWindow } = settings.config.consistency;
     const last = attempts.at(-1)?.result;
-    if (last === undefined || (last.status === null && !last.sent)) pin.settle("notWritten");
+    if (fault === "internal") pin.settle("unknown");
+    else if (last === undefined || (last.status === null && !last.sent)) pin.settle("notWritten");
     else if (last.fault !== null || last.status === null || last.status >= 500) pin.settle("unknown");
     else if (wrote === false) pin.settle("notWritten");
     else pin.settle("committed", pinWindowMs(graceWindow, this.#parts.table.view, settings.rules));

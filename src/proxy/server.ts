@@ -32,7 +32,8 @@ export class EdgeServer {
       headersTimeout: HEADERS_MS,
       // An upload may take as long as it likes as long as it moves; `idleTimeout` ends one that does not.
       requestTimeout: 0,
-      shouldUpgradeCallback: isTunnelRequest,
+      // Behind a request that is still being answered the socket is not ours to give away; an offer may be ignored.
+      shouldUpgradeCallback: (req) => isTunnelRequest(req) && (this.#answering.get(req.socket) ?? 0) === 0,
     });
     const handle = (awaitsContinue: boolean) => (req: IncomingMessage, res: ServerResponse) => {
       this.#track(req.socket, res);

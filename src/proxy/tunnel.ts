@@ -35,6 +35,7 @@ export function isTunnelRequest(req: IncomingMessage): boolean {
 export class TunnelHandler {
   readonly #parts: TunnelParts;
   readonly #carriers = new Set<TunnelCarrier>();
+  readonly #onIdle: (() => void)[] = [];
 
   constructor(parts: TunnelParts) {
     this.#parts = parts;
@@ -43,23 +44,26 @@ export class TunnelHandler {
   /** Tunnels that are open, by region. */
   counts(): ReadonlyMap<string, number> {
     const counts = new Map<string, number>();
-    for (const { joinedTo } of this.#carriers) {
-      if (joinedTo !== null) counts.set(joinedTo, (counts.get(joinedTo) ?? 0) + 1);
+    for (const { joined, goesTo } of this.#carriers) {
+      if (joined && goesTo !== null) counts.set(goesTo, (counts.get(goesTo) ?? 0) + 1);
     }
     return counts;
   }
 
-  /** Cuts the tunnels of a region, spread over `withinMs`, so that their clients do not come back all at once. */
-  closeRegion(region: string, withinMs: number): void {
+  /**
+   * Cuts what goes to a region, spread over `withinMs`, so that its clients do not come back all at once; those that
+   * are still there when the region has been opened again stay.
+   */
+  closeRegion(region: string, withinMs: number, stillClosed: () => boolean): void {
     for (const carrier of this.#carriers) {
-      if (carrier.joinedTo === region)
-        setTimeout(() => carrier.cut(), this.#parts.chance() * withinMs).unref();
+      if (carrier.goesTo !== region) continue;
+      setTimeout(() => stillClosed() && carrier.cut(), this.#parts.chance() * withinMs).unref();
     }
   }
 
   /** Resolves when no upgrade is open any more. */
   async idle(): Promise<void> {
-    while (this.#carriers.size > 0) await Promise.race([...this.#carriers].map(({ closed }) => closed));
+    if (this.#carriers.size > 0) await new Promise<void>((resolve) => this.#onIdle.push(resolve));
   }
 
   /** Cuts every upgrade in whatever phase it is, at the end of a shutdown's grace. */
@@ -71,18 +75,19 @@ export class TunnelHandler {
   async upgrade(req: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
     const { clock, chance, events, router, sessions, settings } = this.#parts;
     socket.on("error", ignore);
+    const carrier = new TunnelCarrier(req, socket, head, { clock, sessions });
+    this.#carriers.add(carrier);
     try {
       const exchange = new Exchange(req, settings(), clock, chance());
-      const carrier = new TunnelCarrier(req, socket, head, { clock, sessions });
-      this.#carriers.add(carrier);
       await router.route(exchange, carrier);
       await carrier.closed;
-      this.#carriers.delete(carrier);
       events.emit("requestDone", exchange.record(carrier, clock.now()));
     } catch (error) {
       events.emit("failed", { where: "upgrade", error: error as Error });
       socket.destroy();
     }
+    this.#carriers.delete(carrier);
+    if (this.#carriers.size === 0) for (const tell of this.#onIdle.splice(0)) tell();
   }
 }
 
@@ -94,14 +99,18 @@ class TunnelCarrier implements Carrier {
   readonly bodyUnread = false;
   /** Resolves when the client's socket has closed. */
   readonly closed: Promise<void>;
-  /** The region at the other end; null until there is one. */
-  joinedTo: string | null = null;
+  /** The region that is being asked, or is at the other end; null before. */
+  goesTo: string | null = null;
+  /** Whether the region has agreed. */
+  joined = false;
   readonly #req: IncomingMessage;
   readonly #socket: Socket;
   readonly #head: Buffer;
   readonly #parts: { readonly clock: Clock; readonly sessions: Sessions };
   #status: number | null = null;
   #handedOver = false;
+  /** The region ended its answer before its end. */
+  #truncated = false;
 
   constructor(
     req: IncomingMessage,
@@ -134,7 +143,7 @@ class TunnelCarrier implements Carrier {
   }
 
   get complete(): boolean {
-    return this.#status !== null;
+    return this.answered && this.#status !== 499 && !this.#truncated;
   }
 
   get bytesIn(): number {
@@ -152,13 +161,15 @@ class TunnelCarrier implements Carrier {
   async carry(exchange: Exchange, endpoint: Endpoint): Promise<AttemptResult> {
     const { clock } = this.#parts;
     const { connectTimeout } = exchange.settings.config.proxy;
+    this.goesTo = endpoint.region;
+    let region: Socket;
     try {
-      const region = await connectTo(endpoint.origin, connectTimeout);
-      return await this.#tunnel(exchange, endpoint, region);
+      region = await connectTo(endpoint.origin, connectTimeout, this.#socket);
     } catch (error) {
       const waitedMs = clock.now() - exchange.dispatchedAtMs;
       return unsent(this.gone ? "client_gone" : faultOf(error as Error), waitedMs, causeOf(error as Error));
     }
+    return this.#tunnel(exchange, endpoint, region);
   }
 
   refuse(exchange: Exchange, fault: Fault, detail?: string): void {
@@ -178,7 +189,9 @@ class TunnelCarrier implements Carrier {
         const durationMs = (exchange.headAtMs ?? this.#parts.clock.now()) - exchange.dispatchedAtMs;
         resolve({ fault, status: this.#status, sent: true, durationMs, cause });
       };
-      socket.once("close", () => end(this.#status === null ? "client_gone" : null));
+      socket.once("close", () =>
+        end(this.#status === null ? "client_gone" : this.#truncated ? "reset" : null),
+      );
       this.#hand(exchange, endpoint, region, (error) => {
         const fault = this.gone || socket.errored ? "client_gone" : faultOf(error);
         end(fault, causeOf(error));
@@ -200,7 +213,7 @@ class TunnelCarrier implements Carrier {
     // It ends the client's socket right after it reports an error, so the refusal is written while it does.
     proxy.on("error", (error) => this.#status === null && failed(error));
     proxy.on("proxyReqWs", (upstream) => this.#watch(upstream, exchange));
-    proxy.on("open", () => this.#join(endpoint.region, region));
+    proxy.on("open", () => this.#join(region));
     void proxy.ws(this.#req, this.#socket, {}, this.#head).catch(ignore);
     // After ws(), which resets it: silence on both sides for too long is the end of both.
     this.#socket.setTimeout(idleTimeout, () => this.#socket.destroy());
@@ -216,12 +229,17 @@ class TunnelCarrier implements Carrier {
     upstream.once("upgrade", answered);
     upstream.once("response", (response: IncomingMessage) => {
       answered(response);
-      response.once("close", () => lingerThenDestroy(this.#socket));
+      response.once("close", () => {
+        // A truncated answer must look truncated: a reset, not an end.
+        this.#truncated = !response.complete;
+        if (this.#truncated) this.#socket.resetAndDestroy();
+        else lingerThenDestroy(this.#socket);
+      });
     });
   }
 
-  #join(regionId: string, region: Socket): void {
-    this.joinedTo = regionId;
+  #join(region: Socket): void {
+    this.joined = true;
     region.once("close", () => this.#socket.destroySoon());
   }
 }
@@ -236,6 +254,8 @@ function replaceHeaders(req: IncomingMessage, exchange: Exchange): void {
     const before = headers[key];
     headers[key] = before === undefined ? value : [...(Array.isArray(before) ? before : [before]), value];
   }
+  // What follows the head of an upgrade belongs to the tunnel, so it announces no body.
+  delete headers["content-length"];
   for (const key of Object.keys(req.headers)) delete req.headers[key];
   Object.assign(req.headers, headers);
   req.url = exchange.target.url;

@@ -1,4 +1,5 @@
-import { Pool } from "undici";
+import { isIP } from "node:net";
+import { buildConnector, Pool } from "undici";
 import type { Config } from "../config/schema.ts";
 import { lookup } from "./lookup.ts";
 
@@ -23,7 +24,7 @@ export function createPool(origin: string, settings: PoolSettings): Pool {
     connections: settings.connectionsPerEndpoint,
     pipelining: 1,
     allowH2: false,
-    connect: { lookup, timeout: settings.connectTimeout },
+    connect: connectorTo(settings.connectTimeout),
     headersTimeout: settings.responseTimeout,
     bodyTimeout: settings.idleTimeout,
     maxHeaderSize: settings.maxHeaderBytes,
@@ -41,4 +42,14 @@ export function samePool(a: PoolSettings, b: PoolSettings): boolean {
     a.idleTimeout === b.idleTimeout &&
     a.maxHeaderBytes === b.maxHeaderBytes
   );
+}
+
+/** As undici connects, but to https endpoints given by an address too, whose certificate is checked without SNI (RFC 6066 §3). */
+function connectorTo(timeoutMs: number): buildConnector.connector {
+  const connect = buildConnector({ lookup, timeout: timeoutMs });
+  return (options, callback) => {
+    const hostname = options.hostname.replace(/^\[|\]$/g, "");
+    const servername = isIP(hostname) ? "" : options.servername;
+    connect({ ...options, hostname, ...(servername === undefined ? {} : { servername }) }, callback);
+  };
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { request as httpRequest, type IncomingMessage, type RequestListener } from "node:http";
-import { connect } from "node:net";
+import { type AddressInfo, connect, createServer } from "node:net";
 import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { request } from "undici";
@@ -291,4 +291,64 @@ test("a stopping edge is not ready, but still answers, and asks clients to close
   assert.equal(answer.headers.connection, "close");
   assert.equal((await request(`${edge.adminUrl}/readyz`)).statusCode, 503);
   await stopped;
+});
+
+test("a write whose answer has no end is not read for ever after its client has left", async (t) => {
+  const main: RequestListener = (req, res) => {
+    if (req.method === "GET") return void res.end("ok");
+    const writing = setInterval(() => res.write("tick\n"), 20);
+    res.on("close", () => clearInterval(writing));
+  };
+  const proxy = { connectionsPerEndpoint: 1, responseTimeout: "500ms" };
+  const { edge, records } = await scripted(t, { main }, { proxy });
+  const req = httpRequest(edge.httpUrl, { method: "POST" }).end();
+  const [res] = (await once(req, "response")) as [IncomingMessage];
+  res.on("error", () => {});
+  req.destroy();
+  await eventually(() => records.length === 1);
+  assert.equal((await request(edge.httpUrl)).statusCode, 200);
+});
+
+test("an upgrade behind a request that is still being answered is ignored, as an offer may be", async (t) => {
+  const main: RequestListener = (req, res) => void setTimeout(() => res.end(`answer to ${req.url}`), 200);
+  const { edge } = await scripted(t, { main });
+  const { text } = await sendRaw(
+    edge.httpUrl,
+    "GET /1 HTTP/1.1\r\nHost: x\r\n\r\nGET /2 HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+    { forMs: 1_500 },
+  );
+  assert.match(text, /answer to \/1[\s\S]*answer to \/2$/);
+});
+
+test("a retry that the budget refuses is not told of as made", async (t) => {
+  const retryBudget = { percent: 0, floor: 0 };
+  const { edge, records } = await scripted(t, { main: reset, other: ok }, { proxy: { retryBudget } });
+  await (await request(edge.httpUrl)).body.dump();
+  await eventually(() => records.length === 1);
+  assert.deepEqual([records[0]?.status, records[0]?.region, records[0]?.reason], [502, "main", "priority"]);
+});
+
+test("neither an upgrade whose region never takes the connection nor half an admin call keeps a stop", async (t) => {
+  const deaf = createServer((socket) => socket.on("error", () => {}));
+  t.after(() => deaf.close());
+  await once(deaf.listen(0, "127.0.0.1"), "listening");
+  const { port } = deaf.address() as AddressInfo;
+  const regions = { main: { role: "writer", endpoints: [`https://127.0.0.1:${port}`] } };
+  const overrides = {
+    regions,
+    health: { interval: "400ms", timeout: "300ms" },
+    proxy: { connectTimeout: "20s" },
+  };
+  const { edge } = await scripted(t, {}, overrides);
+  const waiting = sendRaw(
+    edge.httpUrl,
+    "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+    { forMs: 8_000 },
+  );
+  const half = sendRaw(edge.adminUrl, "GET /liv", { forMs: 8_000 });
+  await sleep(200);
+  const startedMs = systemClock.now();
+  await edge.stop(500);
+  assert.ok(systemClock.now() - startedMs < 5_000);
+  await Promise.all([waiting, half]);
 });
