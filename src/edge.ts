@@ -7,6 +7,8 @@ import { configChanges, restartOnly } from "./config/changes.ts";
 import { CurrentConfig } from "./config/current.ts";
 import { type ConfigProblem, formatProblem, loadConfigFile } from "./config/load.ts";
 import type { Config } from "./config/schema.ts";
+import { PinFeed } from "./consistency/feed.ts";
+import { RedisFeed } from "./consistency/feed-redis.ts";
 import { guardRedis } from "./consistency/fleet-pins.ts";
 import type { FleetPinStore } from "./consistency/guarded.ts";
 import { Pins, type PinsParts } from "./consistency/pins.ts";
@@ -106,7 +108,7 @@ export class Edge {
     this.table = new RegionTable(config, { clock, events });
     this.#prober = new Prober(this.table, config, { clock, chance: Math.random, version });
     this.#redis = this.#connect(config);
-    this.pins = pins(config, { clock, events, store: this.#redis?.pins ?? null });
+    this.pins = pins(config, { clock, events, store: this.#redis?.pins ?? null, feed: this.#feedOf(config) });
     this.admissions = this.#redis
       ? new RedisAdmissionStore(this.#redis.client, config.redis?.namespace ?? "meridian")
       : new MemoryAdmissionStore();
@@ -239,7 +241,16 @@ export class Edge {
   #connect({ redis, edge }: Config): { client: RedisClient; pins: FleetPinStore } | null {
     if (redis === undefined) return null;
     const client = connectRedis(redis, edge.id);
-    return { client, pins: guardRedis(client, redis.namespace, { clock: systemClock, events: this.events }) };
+    const tells = () => this.config.get().consistency.mode === "bounded";
+    const parts = { clock: systemClock, events: this.events, tells };
+    return { client, pins: guardRedis(client, redis.namespace, parts) };
+  }
+
+  /** Of one Redis only: over a cluster, mode `bounded` is served as `strict`. */
+  #feedOf({ redis, edge }: Config): PinFeed | null {
+    if (redis === undefined || redis.cluster !== undefined) return null;
+    const connect = () => new RedisFeed(redis, redis.namespace, edge.id);
+    return new PinFeed({ clock: systemClock, connect });
   }
 
   #measure(): Metrics {

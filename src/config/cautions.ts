@@ -7,7 +7,7 @@ import { formatDuration } from "./values.ts";
 export const cautions: readonly ConfigRule[] = [
   { about: ["secrets"], find: noSecret },
   { about: ["redis", "consistency"], find: noRedis },
-  { about: ["consistency"], find: boundedIsStrict },
+  { about: ["redis", "consistency"], find: boundedOverCluster },
   { about: ["regions", "routing", "consistency"], find: pinsWithoutRegion },
   { about: ["consistency", "health"], find: lagBeyondWindow },
   { about: ["regions", "routing"], find: idleWeight },
@@ -34,10 +34,11 @@ function noRedis({ redis, consistency }: Config): readonly Finding[] {
   return [finding(["redis"], message, "give redis.url before a second edge runs")];
 }
 
-function boundedIsStrict({ consistency }: Config): readonly Finding[] {
-  if (consistency.mode !== "bounded") return [];
-  const hint = "nothing to do; the bounded mode comes in a later version";
-  return [finding(["consistency", "mode"], "bounded is served as strict for now", hint)];
+/** The feed is followed over one connection. */
+function boundedOverCluster({ redis, consistency }: Config): readonly Finding[] {
+  if (consistency.mode !== "bounded" || redis?.cluster === undefined) return [];
+  const message = "over a Redis Cluster, bounded is served as strict";
+  return [finding(["consistency", "mode"], message, "say strict, or give one Redis, or Sentinels")];
 }
 
 /** A pin says that a user wrote, not where; with one writer that is the same. */

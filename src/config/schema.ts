@@ -134,9 +134,11 @@ const consistency = z.strictObject({
     .prefault("10s")
     .describe("How long after a write's response has ended its user reads from the writer."),
   maxPin: duration.prefault("60s").describe("The longest a pin token is believed."),
-  staleness: duration
+  staleness: durationWithin({ least: "0ms" })
     .prefault("1s")
-    .describe("Mode bounded: how old an edge's knowledge of other edges' writes may be."),
+    .describe(
+      "Mode bounded: how old an edge's knowledge of other edges' writes may be; 0ms: tell, but ask all the same.",
+    ),
   identity: z
     .array(identity)
     .min(1)

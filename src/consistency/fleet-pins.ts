@@ -11,6 +11,8 @@ import { RedisPinStore } from "./redis.ts";
 export interface FleetParts {
   readonly clock: Clock;
   readonly events: EventBus;
+  /** Whether writes are told to the feed now, see `PinFeed`. Left out: never. */
+  readonly tells?: () => boolean;
 }
 
 /**
@@ -22,7 +24,7 @@ export function guardRedis(client: RedisClient, namespace: string, parts: FleetP
 }
 
 function guardOne(client: RedisClient, namespace: string, parts: FleetParts): GuardedPinStore {
-  const store = new RedisPinStore(client, namespace);
+  const store = new RedisPinStore(client, namespace, parts.tells);
   const mark = new BirthMark(client, birthMarkKey(namespace));
   const probePid = randomBytes(16).toString("base64url");
   const guarded = new GuardedPinStore({ store, mark, probePid, ...parts });

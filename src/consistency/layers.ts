@@ -3,6 +3,7 @@ import type { Clock } from "../clock.ts";
 import type { EventBus } from "../events.ts";
 import { redisCause } from "../redis.ts";
 import { StoreAway } from "./breaker.ts";
+import type { PinFeed } from "./feed.ts";
 import { MemoryPinStore } from "./memory.ts";
 import { type PinTimes, quarantineMs } from "./quarantine.ts";
 import { Reassertion } from "./reassertion.ts";
@@ -25,11 +26,14 @@ export interface LayerParts {
   readonly clock: Clock;
   readonly events: EventBus;
   readonly times: () => PinTimes;
+  /** What other edges write, as far as this one follows it; null when it cannot. */
+  readonly feed: PinFeed | null;
 }
 
 /**
  * The two places of a pin: this process, at once and always, and the store that all edges share, if there is
  * one. The local layer covers a user who stays with this edge while Redis is away, and tells Redis when it is back.
+ * The feed knows of pins that others have made; they are not this edge's to tell.
  */
 export class PinLayers {
   readonly #clock: Clock;
@@ -37,18 +41,20 @@ export class PinLayers {
   readonly #times: () => PinTimes;
   readonly #local: MemoryPinStore;
   readonly #shared: PinStore | null;
+  readonly #feed: PinFeed | null;
   #away = false;
   /** By the parts of the shared store: until when what it does not know means nothing. */
   readonly #quarantineEndsAtMs = new Map<number, number>();
   /** What a part of the shared store is being told. */
   readonly #reassertions = new Map<number, Reassertion>();
 
-  constructor(shared: PinStore | null, { clock, events, times }: LayerParts) {
+  constructor(shared: PinStore | null, { clock, events, times, feed }: LayerParts) {
     this.#clock = clock;
     this.#events = events;
     this.#times = times;
     this.#local = new MemoryPinStore(clock);
     this.#shared = shared;
+    this.#feed = feed;
     shared?.onReturn?.((found, store) => this.#welcome(found, store));
   }
 
@@ -73,18 +79,18 @@ export class PinLayers {
   }
 
   isPinnedHere(pids: readonly Pid[]): boolean {
-    return this.#local.remainingNow(pids) > 0;
+    return this.#local.remainingNow(pids) > 0 || this.#feed?.believes(pids) === true;
   }
 
-  /** Never rejects. One round trip, unless this process knows already that they are pinned. */
+  /** Never rejects. One round trip, unless this process knows already, of a fresh feed also that they are not pinned. */
   async lookUp(pids: readonly Pid[]): Promise<LookUp> {
     if (this.isPinnedHere(pids)) return "pinned";
     const shared = this.#shared;
-    if (shared === null) return "free";
+    if (shared === null || this.#isToldFree(pids)) return "free";
     const askedAtMs = this.#clock.now();
     const left = await this.#ask("remaining", () => shared.remaining(pids));
-    if (left === "away") return "unknown";
     const result = this.#meaningOf(left, pids);
+    if (left === "away") return result;
     this.#events.emit("pinLookedUp", { durationMs: this.#clock.now() - askedAtMs, result });
     return result;
   }
@@ -98,6 +104,7 @@ export class PinLayers {
   async release(pid: Pid): Promise<boolean> {
     const there = (await this.#shared?.release(pid)) ?? false;
     const here = await this.#local.release(pid);
+    this.#feed?.forget(pid);
     return there || here;
   }
 
@@ -107,6 +114,7 @@ export class PinLayers {
   }
 
   async close(): Promise<void> {
+    await this.#feed?.close();
     this.#reassertions.clear();
     await this.#shared?.close();
     await this.#local.close();
@@ -127,10 +135,17 @@ export class PinLayers {
     return this.#clock.now() < (this.#quarantineEndsAtMs.get(part) ?? 0);
   }
 
-  #meaningOf(left: number | "failed", pids: readonly Pid[]): LookUp {
-    if (left === "failed") return "unknown";
-    if (left > 0) return "pinned";
-    return pids.some((pid) => this.#isQuarantined(this.#partOf(pid))) ? "unknown" : "free";
+  /** Knowledge that is at most `staleness` old; never the memory of an earlier look-up. */
+  #isToldFree(pids: readonly Pid[]): boolean {
+    const feed = this.#feed;
+    return feed?.isFresh === true && this.isSure && this.#shared?.isUp !== false && !feed.holds(pids);
+  }
+
+  #meaningOf(left: number | "failed" | "away", pids: readonly Pid[]): LookUp {
+    if (typeof left === "number" && left > 0) return "pinned";
+    const isAnswer = left === 0 && !pids.some((pid) => this.#isQuarantined(this.#partOf(pid)));
+    if (isAnswer) return "free";
+    return this.#feed?.holds(pids) ? "pinned" : "unknown";
   }
 
   /** What was pinned here is pinned there again, and what others may still have to tell is waited for. */

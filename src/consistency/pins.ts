@@ -4,6 +4,7 @@ import type { Config } from "../config/schema.ts";
 import type { EventBus } from "../events.ts";
 import type { PinReading } from "../routing/decision.ts";
 import { WriterBudget } from "./budget.ts";
+import type { PinFeed } from "./feed.ts";
 import { PinLayers } from "./layers.ts";
 import type { Pid, PinInspection, PinStore } from "./store.ts";
 import { type OpenPin, OpenWrite, type WriteTimes } from "./write.ts";
@@ -15,6 +16,8 @@ export interface PinsParts {
   readonly events: EventBus;
   /** The store that all edges share; null without Redis, when the pins of this process are all there are. */
   readonly store: PinStore | null;
+  /** Followed in mode `bounded`; without it that mode is no weaker than `strict`. */
+  readonly feed?: PinFeed | null;
 }
 
 /** What else is known of a read. */
@@ -36,28 +39,32 @@ const NOTHING_TO_PIN: OpenPin = {
 
 /**
  * Read-your-writes as the proxy sees it: a write opens a pin and settles it, a read asks for it. Modes:
- * `strict` (and `bounded`, which is no weaker for now) keep pins; `cookie` leaves it to the token; `off`
- * knows no pins.
+ * `strict` keeps pins; `bounded` too, and asks no store while the feed is fresh; `cookie` leaves it to the token;
+ * `off` knows no pins.
  */
 export class Pins {
   readonly #layers: PinLayers;
   readonly #events: EventBus;
   readonly #budget: WriterBudget;
+  readonly #feed: PinFeed | null;
   readonly #nonce = randomBytes(NONCE_BYTES).toString("base64url");
   readonly #open = new Set<OpenWrite>();
   #config: Config;
   #writes = 0;
 
-  constructor(config: Config, { clock, events, store }: PinsParts) {
+  constructor(config: Config, { clock, events, store, feed = null }: PinsParts) {
     this.#config = config;
     this.#events = events;
-    this.#layers = new PinLayers(store, { clock, events, times: () => this.#times });
+    this.#feed = feed;
+    this.#layers = new PinLayers(store, { clock, events, times: () => this.#times, feed });
     this.#budget = new WriterBudget(clock);
+    this.#feed?.configure(config, this.#nonce);
   }
 
   /** For writes and reads from now on. Pins that are held keep their time. */
   configure(config: Config): void {
     this.#config = config;
+    this.#feed?.configure(config, this.#nonce);
   }
 
   /** What is known without a round trip; null when only the store can tell. */

@@ -1,4 +1,5 @@
 import type { RedisClient } from "../redis.ts";
+import { feedKey, TELL } from "./feed-script.ts";
 import type { Pid, PinInspection, PinStore } from "./store.ts";
 
 /** Keys spread over this many hash tags, so that a Redis Cluster spreads them over its nodes. */
@@ -20,18 +21,30 @@ return 1
 `;
 
 /** GT: a BEGIN that comes late, or twice, only ever extends. */
-const BEGIN = `${NOW}
-redis.call('ZADD', KEYS[1], 'GT', integer(now + ARGV[2]), ARGV[1])
+const begin = (tell: string) => `${NOW}
+local deadline = integer(now + ARGV[2])
+redis.call('ZADD', KEYS[1], 'GT', deadline, ARGV[1])
+${tell}
 ${SETTLE_KEY}`;
 
 /** Touches its own member only, and makes it when BEGIN never arrived. */
-const END = `${NOW}
+const end = (tell: string) => `${NOW}
+local deadline = integer(now + ARGV[2])
 if tonumber(ARGV[2]) > 0 then
-  redis.call('ZADD', KEYS[1], integer(now + ARGV[2]), ARGV[1])
+  ${tell}
+  redis.call('ZADD', KEYS[1], deadline, ARGV[1])
 else
   redis.call('ZREM', KEYS[1], ARGV[1])
 end
 ${SETTLE_KEY}`;
+
+/** An end is told only when it comes later than what was told. Who follows the feed keeps the longest. */
+const TELL_LATER = `
+local before = redis.call('ZSCORE', KEYS[1], ARGV[1])
+if not before or tonumber(before) < tonumber(deadline) then
+${TELL}
+end
+`;
 
 const INSPECT = `${NOW}
 local last = redis.call('ZRANGE', KEYS[1], 0, 0, 'REV', 'WITHSCORES')
@@ -44,6 +57,8 @@ return { last[2] - now, writes }
 interface PinCommands {
   meridianBegin(key: string, writeId: string, ttlMs: number): Promise<unknown>;
   meridianEnd(key: string, writeId: string, ttlMs: number): Promise<unknown>;
+  meridianBeginTold(key: string, feed: string, writeId: string, ttlMs: number, pid: Pid): Promise<unknown>;
+  meridianEndTold(key: string, feed: string, writeId: string, ttlMs: number, pid: Pid): Promise<unknown>;
   meridianInspect(key: string): Promise<readonly [remainingMs: unknown, writes: unknown] | null>;
 }
 
@@ -54,25 +69,37 @@ interface PinCommands {
 export class RedisPinStore implements PinStore {
   readonly #client: RedisClient & PinCommands;
   readonly #namespace: string;
+  readonly #tells: () => boolean;
 
-  /** The connection stays its maker's to close. */
-  constructor(client: RedisClient, namespace: string) {
-    client.defineCommand("meridianBegin", { lua: BEGIN, numberOfKeys: 1 });
-    client.defineCommand("meridianEnd", { lua: END, numberOfKeys: 1 });
+  /** Tells the feed too while `tells` says so. The connection stays its maker's to close. */
+  constructor(client: RedisClient, namespace: string, tells: () => boolean = () => false) {
+    client.defineCommand("meridianBegin", { lua: begin(""), numberOfKeys: 1 });
+    client.defineCommand("meridianEnd", { lua: end(""), numberOfKeys: 1 });
+    client.defineCommand("meridianBeginTold", { lua: begin(TELL), numberOfKeys: 2 });
+    client.defineCommand("meridianEndTold", { lua: end(TELL_LATER), numberOfKeys: 2 });
     client.defineCommand("meridianInspect", { lua: INSPECT, numberOfKeys: 1 });
     this.#client = client as RedisClient & PinCommands;
     this.#namespace = namespace;
+    this.#tells = tells;
   }
 
   async begin(pids: readonly Pid[], writeId: string, ttlMs: number): Promise<void> {
     const ttl = Math.ceil(ttlMs);
-    const done = pids.map((pid) => this.#client.meridianBegin(this.#key(pid), writeId, ttl));
+    const done = pids.map((pid) =>
+      this.#tells()
+        ? this.#client.meridianBeginTold(this.#key(pid), this.#feed(pid), writeId, ttl, pid)
+        : this.#client.meridianBegin(this.#key(pid), writeId, ttl),
+    );
     for (const reply of await Promise.all(done)) integer(reply);
   }
 
   async end(pids: readonly Pid[], writeId: string, ttlMs: number): Promise<void> {
     const ttl = Math.ceil(ttlMs);
-    const done = pids.map((pid) => this.#client.meridianEnd(this.#key(pid), writeId, ttl));
+    const done = pids.map((pid) =>
+      this.#tells()
+        ? this.#client.meridianEndTold(this.#key(pid), this.#feed(pid), writeId, ttl, pid)
+        : this.#client.meridianEnd(this.#key(pid), writeId, ttl),
+    );
     for (const reply of await Promise.all(done)) integer(reply);
   }
 
@@ -95,6 +122,10 @@ export class RedisPinStore implements PinStore {
 
   #key(pid: Pid): string {
     return shardKey(this.#namespace, shardOf(pid), `p:${pid}`);
+  }
+
+  #feed(pid: Pid): string {
+    return feedKey(this.#namespace, shardOf(pid));
   }
 }
 

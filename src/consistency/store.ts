@@ -16,6 +16,8 @@ export interface PinInspection {
  * that timed out may still run later. Deadlines are by the store's own clock.
  */
 export interface PinStore {
+  /** False while it is known to be away. A store that never goes away has none. */
+  readonly isUp?: boolean;
   /** Opens (or renews) the intent of one write for each user. Resolves when the store has it; rejects otherwise. */
   begin(pids: readonly Pid[], writeId: string, ttlMs: number): Promise<void>;
   /** Sets this write's own deadline to `ttlMs` from now; 0 removes it. Other writes' members are untouched. */

@@ -136,9 +136,9 @@ describe("a warning", () => {
       "1:1: warning: redis: without it, strict consistency holds on one edge only (give redis.url before a second edge runs)",
     ],
     [
-      "bounded consistency",
-      `${REGIONS}\n${SECRET}\n${REDIS}\nconsistency: { mode: bounded }`,
-      "4:22: warning: consistency.mode: bounded is served as strict for now (nothing to do; the bounded mode comes in a later version)",
+      "bounded consistency over a cluster",
+      `${REGIONS}\n${SECRET}\nredis: { cluster: ["10.0.0.5:6379"] }\nconsistency: { mode: bounded }`,
+      "4:22: warning: consistency.mode: over a Redis Cluster, bounded is served as strict (say strict, or give one Redis, or Sentinels)",
     ],
     [
       "several writers under strict consistency",

@@ -1,0 +1,71 @@
+import { connectRedis, type RedisAddress, type RedisClient } from "../redis.ts";
+import { birthMarkKey } from "./birth-mark.ts";
+import type { FeedBatch, FeedEntry, FeedSource } from "./feed.ts";
+import { feedKey } from "./feed-script.ts";
+import { SHARDS } from "./redis.ts";
+
+/** Entries of one shard in one answer: many enough for a backlog, few enough not to hold up requests. */
+const AT_MOST = 250;
+const START = "0-0";
+/** Longer than it blocks, and than the silence after which the connection is given up: that one knows better. */
+const COMMAND_TIMEOUT_MS = 2_000;
+
+type RawEntry = readonly [id: string, fields: readonly string[]];
+type RawStream = readonly [key: string, entries: readonly RawEntry[]];
+
+/**
+ * The feed of a fleet over a connection of its own, since its commands block. The three commands of a read are sent
+ * together and run in this order on one Redis, so the mark and the time are never older than the entries.
+ */
+export class RedisFeed implements FeedSource {
+  readonly #client: RedisClient;
+  readonly #markKey: string;
+  readonly #cursors: Map<string, string>;
+
+  constructor(address: RedisAddress | string, namespace: string, edgeId: string) {
+    this.#client = connectRedis(address, edgeId, Math.random, COMMAND_TIMEOUT_MS);
+    this.#markKey = birthMarkKey(namespace);
+    const keys = Array.from({ length: SHARDS }, (_, shard) => feedKey(namespace, shard));
+    this.#cursors = new Map(keys.map((key) => [key, START]));
+  }
+
+  async read(blockMs: number): Promise<FeedBatch> {
+    const places = [...this.#cursors.keys(), ...this.#cursors.values()];
+    const [streams, mark, time] = await Promise.all([
+      blockMs > 0
+        ? this.#client.xread("COUNT", AT_MOST, "BLOCK", blockMs, "STREAMS", ...places)
+        : this.#client.xread("COUNT", AT_MOST, "STREAMS", ...places),
+      this.#client.get(this.#markKey),
+      this.#client.time(),
+    ]);
+    return this.#batch(streams ?? [], mark, redisMs(time));
+  }
+
+  rewind(): void {
+    for (const key of this.#cursors.keys()) this.#cursors.set(key, START);
+  }
+
+  close(): void {
+    this.#client.disconnect();
+  }
+
+  #batch(streams: readonly RawStream[], mark: string | null, nowMs: number): FeedBatch {
+    const entries = streams.flatMap(([, raw]) => raw.flatMap(([, fields]) => entryOf(fields, nowMs)));
+    for (const [key, raw] of streams) this.#cursors.set(key, raw.at(-1)?.[0] ?? START);
+    return { entries, isAll: streams.every(([, raw]) => raw.length < AT_MOST), mark };
+  }
+}
+
+/** Deadline and time are by the same clock, that of Redis. What cannot be read is not ours. */
+function entryOf(fields: readonly string[], nowMs: number): readonly FeedEntry[] {
+  const value = (name: string) => fields[fields.indexOf(name) + 1] ?? "";
+  const remainingMs = Number(value("d")) - nowMs;
+  return remainingMs > 0 ? [{ pid: value("u"), writeId: value("w"), remainingMs }] : [];
+}
+
+function redisMs(time: readonly unknown[]): number {
+  const [seconds, microseconds] = time.map(Number);
+  const nowMs = (seconds ?? Number.NaN) * 1_000 + Math.floor((microseconds ?? Number.NaN) / 1_000);
+  if (!Number.isSafeInteger(nowMs)) throw new TypeError("Redis answered what is no time");
+  return nowMs;
+}
