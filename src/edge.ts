@@ -3,9 +3,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { AdminParts, ReloadAnswer } from "./admin/parts.ts";
 import { createAdmin } from "./admin/server.ts";
 import { type Clock, systemClock } from "./clock.ts";
-import { configChanges, restartOnly } from "./config/changes.ts";
 import { CurrentConfig } from "./config/current.ts";
-import { type ConfigProblem, formatProblem, loadConfigFile } from "./config/load.ts";
+import type { ConfigProblem } from "./config/load.ts";
 import type { Config } from "./config/schema.ts";
 import { PinFeed } from "./consistency/feed.ts";
 import { RedisFeed } from "./consistency/feed-redis.ts";
@@ -30,6 +29,7 @@ import { TunnelHandler } from "./proxy/tunnel.ts";
 import { connectRedis, type RedisClient } from "./redis.ts";
 import { Prober } from "./regions/probes.ts";
 import { RegionTable } from "./regions/table.ts";
+import { Reloader } from "./reload.ts";
 import { version } from "./version.ts";
 
 export interface EdgeOptions {
@@ -90,7 +90,7 @@ export class Edge {
   readonly #sessions = new Sessions(systemClock, () => this.config.get().affinity.ttl);
   readonly #startedAtMs = systemClock.now();
   #settings: Settings;
-  #warnings: readonly ConfigProblem[];
+  readonly #reloader: Reloader;
   #state: "starting" | "ready" | "stopping" = "starting";
   /** Aborted when what is still open is to be cut. */
   readonly #hurry = new AbortController();
@@ -101,8 +101,14 @@ export class Edge {
     const { clock = systemClock, pins = (...given) => new Pins(...given) } = options;
     const { events } = this;
     this.#options = options;
-    this.#warnings = options.warnings ?? [];
     this.config = new CurrentConfig(config);
+    this.#reloader = new Reloader({
+      file: options.configFile ?? null,
+      warnings: options.warnings ?? [],
+      current: this.config,
+      events,
+      apply: (next) => this.#apply(next),
+    });
     this.#settings = this.#prepare(config);
     this.#eventLog = logEvents(events, log, config.log.access);
     this.table = new RegionTable(config, { clock, events });
@@ -194,22 +200,9 @@ export class Edge {
     this.tunnels.closeAll();
   }
 
-  /** Reads the configuration file again and swaps it in, or changes nothing and says why. Never rejects. */
-  async reload({ dryRun }: { readonly dryRun: boolean } = { dryRun: false }): Promise<ReloadAnswer> {
-    const file = this.#options.configFile ?? null;
-    if (file === null) return this.#rejected([problemWithoutFile], dryRun);
-    const loaded = await loadConfigFile(file, process.env);
-    if (!loaded.ok) return this.#rejected(loaded.problems, dryRun, file);
-    const before = this.config.get();
-    const changes = configChanges(before, loaded.config);
-    const needsRestart = restartOnly(before, loaded.config);
-    const result = changes.length === 0 ? "unchanged" : "applied";
-    if (!dryRun) {
-      if (result === "applied") this.#apply(loaded.config);
-      this.#warnings = loaded.warnings;
-      this.events.emit("configReloaded", { result, changes, problems: [] });
-    }
-    return { result, changes, needsRestart, warnings: loaded.warnings };
+  /** Never rejects. */
+  reload(options = { dryRun: false }): Promise<ReloadAnswer> {
+    return this.#reloader.reload(options);
   }
 
   #apply(config: Config): void {
@@ -220,12 +213,6 @@ export class Edge {
     this.pins.configure(config);
     this.#eventLog.setAccess(config.log.access);
     this.#options.log.level = config.log.level;
-  }
-
-  #rejected(problems: readonly ConfigProblem[], dryRun: boolean, file = ""): ReloadAnswer {
-    const lines = problems.map((problem) => formatProblem(file, problem));
-    if (!dryRun) this.events.emit("configReloaded", { result: "rejected", changes: [], problems: lines });
-    return { result: "rejected", problems };
   }
 
   #prepare(config: Config): Settings {
@@ -277,7 +264,7 @@ export class Edge {
       inputs: (request) =>
         describedInputs(request, this.#settings, this.table.view, { pins: this.pins, chance: Math.random }),
       reload: (options) => this.reload(options),
-      warnings: () => this.#warnings,
+      warnings: () => this.#reloader.warnings,
       readiness: () => ({
         ready: this.#state === "ready",
         reasons: this.#state === "ready" ? [] : [this.#state],
@@ -295,14 +282,6 @@ export class Edge {
     };
   }
 }
-
-const problemWithoutFile: ConfigProblem = {
-  path: "",
-  line: 1,
-  column: 1,
-  message: "this edge was not started from a file",
-  hint: "start it with -c FILE",
-};
 
 function hostInUrl(host: string): string {
   if (host === "0.0.0.0" || host === "::") return "127.0.0.1";
