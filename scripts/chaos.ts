@@ -3,7 +3,7 @@ import path from "node:path";
 import { parseArgs } from "node:util";
 import { type Mode, violations } from "./chaos/checker.ts";
 import { FAULTS } from "./chaos/faults.ts";
-import { asNdjson } from "./chaos/history.ts";
+import { asNdjson, type Operation } from "./chaos/history.ts";
 import { playMutants } from "./chaos/mutation.ts";
 import { renderRows, rowsOf } from "./chaos/report.ts";
 import { type ChaosResult, runChaos } from "./chaos/run.ts";
@@ -50,6 +50,7 @@ async function main(): Promise<void> {
 
 async function conclude({ history, findings }: ChaosResult, file: string): Promise<void> {
   print(renderRows(rowsOf(history.operations, findings)));
+  print(`failed: ${failures(history.operations)}`);
   const broken = violations(findings);
   if (broken.length === 0) return;
   await mkdir(path.dirname(file), { recursive: true });
@@ -57,6 +58,13 @@ async function conclude({ history, findings }: ChaosResult, file: string): Promi
   for (const finding of broken.slice(0, 5)) print(JSON.stringify(finding));
   print(`${broken.length} promises broken; the history is in ${file}`);
   process.exitCode = 1;
+}
+
+/** Requests that were not served and that nobody meant to lose, by what became of them. */
+function failures(operations: readonly Operation[]): string {
+  const failed = operations.filter(({ status, cut }) => status !== 200 && cut === null);
+  const kinds = Map.groupBy(failed, ({ kind, status, fault }) => `${kind} ${fault ?? status}`);
+  return [...kinds].map(([kind, { length }]) => `${kind} ${length}`).join(", ") || "none";
 }
 
 function print(line: string): void {

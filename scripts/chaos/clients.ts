@@ -15,14 +15,14 @@ export interface Traffic {
   readonly writeShare: number;
   /** Share of writes whose body takes longer than the grace window. */
   readonly slowUploadShare: number;
+  /** Share of writes whose response is lost between the region and the edge. */
+  readonly loseShare: number;
 }
 
 const KEYS_PER_USER = 2;
 /** After each write its user looks so often, from any client: most at once, the last when the pin ends. */
 const LOOKS = 6;
 const LOOK_WITHIN_MS = GRACE_WINDOW_MS * 1.3;
-/** Share of writes whose response is lost between the region and the edge. */
-const LOSE_SHARE = 0.015;
 const ABORT_WITHIN_MS = 80;
 const TIMEOUT_MS = 20_000;
 
@@ -87,8 +87,9 @@ export class Clients {
     const stage = this.#stage;
     this.#sent += 1;
     const edge = oneOf(stage.edges, chance);
-    const cut = cutOf(kind, chance, stage.abortShare);
-    const uploadMs = kind === "write" && chance() < this.#traffic.slowUploadShare ? GRACE_WINDOW_MS * 1.2 : 0;
+    const { loseShare, slowUploadShare } = this.#traffic;
+    const cut = cutOf(chance(), stage.abortShare, kind === "write" ? loseShare : 0);
+    const uploadMs = kind === "write" && chance() < slowUploadShare ? GRACE_WINDOW_MS * 1.2 : 0;
     const life = stage.redisLives;
     const asked = {
       id: `op-${this.#sent}`,
@@ -191,10 +192,9 @@ class Client {
   }
 }
 
-function cutOf(kind: Operation["kind"], chance: () => number, abortShare: number): Operation["cut"] {
-  const roll = chance();
+function cutOf(roll: number, abortShare: number, loseShare: number): Operation["cut"] {
   if (roll < abortShare) return "client";
-  return kind === "write" && roll < abortShare + LOSE_SHARE ? "region" : null;
+  return roll < abortShare + loseShare ? "region" : null;
 }
 
 async function* slowly(uploadMs: number): AsyncGenerator<string> {

@@ -33,8 +33,8 @@ const TRIALS: readonly Trial[] = [
   trial("Redis failover losing 300 ms, as built", "as-built", false, { failover: true }),
 ];
 
-/** More writes, and more of them slow, than in a fault's run: a mistake has to show within seconds. */
-const TRAFFIC = { users: 80, thinkMs: 700, writeShare: 0.05, slowUploadShare: 0.08 };
+/** More writes, more of them slow and more answers lost than in a fault's run: a mistake has to show within seconds. */
+const TRAFFIC = { users: 80, thinkMs: 700, writeShare: 0.05, slowUploadShare: 0.08, loseShare: 0.06 };
 
 /** Plays each wrong build for `seconds`, and says what it did. Resolves to whether all were judged right. */
 export async function playMutants(

@@ -28,7 +28,7 @@ export interface ChaosResult {
   readonly faultsRun: readonly string[];
 }
 
-const TRAFFIC = { users: 60, thinkMs: 600, writeShare: 0.03, slowUploadShare: 0.02 };
+const TRAFFIC = { users: 60, thinkMs: 600, writeShare: 0.03, slowUploadShare: 0.02, loseShare: 0.015 };
 const WARM_UP_MS = 1_500;
 const CALM_MS = 8_000;
 
