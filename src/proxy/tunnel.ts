@@ -230,9 +230,9 @@ class TunnelCarrier implements Carrier {
     upstream.once("response", (response: IncomingMessage) => {
       answered(response);
       response.once("close", () => {
-        // A truncated answer must look truncated: a reset, not an end.
+        // A truncated answer must look truncated: no final chunk, fewer bytes than announced.
         this.#truncated = !response.complete;
-        if (this.#truncated) this.#socket.resetAndDestroy();
+        if (this.#truncated) this.#socket.destroy();
         else lingerThenDestroy(this.#socket);
       });
     });
