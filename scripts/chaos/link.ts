@@ -5,7 +5,7 @@ type State = "open" | "stalled" | "cut";
 
 /**
  * A TCP connection's way through a network that can be broken: bytes arrive `delayMs` later, in order. Stalled, they
- * wait in both directions; cut, connections are reset and new ones too. What was under way when it is cut is lost.
+ * wait in both directions; cut, connections are closed and new ones too. What was under way when it is cut is lost.
  */
 export class Link {
   /** Where connections lead from now on; those that stand stay. */
@@ -40,7 +40,8 @@ export class Link {
   cut(): void {
     this.#state = "cut";
     this.#held = [];
-    for (const socket of this.#sockets) socket.resetAndDestroy();
+    // Not reset: a reset that meets a socket which is being closed leaves it open for ever (libuv: EINVAL).
+    for (const socket of this.#sockets) socket.destroy();
   }
 
   mend(): void {
@@ -60,7 +61,7 @@ export class Link {
     const server = connect(this.port, "127.0.0.1");
     this.#carry(client, server);
     this.#carry(server, client);
-    if (this.#state === "cut") client.resetAndDestroy();
+    if (this.#state === "cut") client.destroy();
   }
 
   #carry(from: Socket, to: Socket): void {
