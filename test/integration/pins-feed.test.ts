@@ -239,7 +239,9 @@ describe("an edge whose feed is cut", () => {
     await server.command("SET meridian:born another");
     // As a server would whose clock is behind: before all that was read.
     const key = feedKey("meridian", shardOf("user"));
-    await server.command(`XADD ${key} 1-1 u user d ${Date.now() + INTENT_MS} w other.1`);
+    await server.command(`DEL ${key}`);
+    const added = await server.command(`XADD ${key} 1-1 u user d ${Date.now() + INTENT_MS} w other.1`);
+    assert.match(added, /1-1/);
     road.mend();
     await eventually(() => there.feed.holds(["user"]));
   });
