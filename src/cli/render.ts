@@ -76,15 +76,7 @@ export function explanationText({ decision, facts, pin, regions }: ExplanationAn
     ...(facts.affinity === null ? [] : [`session at ${facts.affinity}`]),
     ...(facts.jurisdictions === null ? [] : [`held in ${facts.jurisdictions.join(", ")}`]),
   ].join(", ");
-  const rows = regions.map((region) => [
-    region.id,
-    region.role,
-    region.health,
-    region.admission,
-    milliseconds(region.latencyMs),
-    milliseconds(region.lagMs),
-    region.obstacle ?? region.verdict,
-  ]);
+  const rows = regions.map((region) => [...regionCells(region), region.obstacle ?? region.verdict]);
   return `${served}\n${known}\n\n${table([...REGION_COLUMNS, { title: "VERDICT" }], rows)}`;
 }
 
@@ -97,15 +89,18 @@ const REGION_COLUMNS = [
   { title: "LAG", right: true },
 ] as const;
 
+/** The cells under {@link REGION_COLUMNS}. */
+function regionCells(
+  region: Pick<RegionAnswer, "id" | "role" | "health" | "admission" | "latencyMs" | "lagMs">,
+) {
+  const { id, role, health, admission, latencyMs, lagMs } = region;
+  return [id, role, health, admission, milliseconds(latencyMs), milliseconds(lagMs)];
+}
+
 function regionTable(regions: readonly RegionAnswer[]): string {
   const counts = ["IN FLIGHT", "TUNNELS", "SESSIONS"].map((title) => ({ title, right: true }));
   const rows = regions.map((region) => [
-    region.id,
-    region.role,
-    region.health,
-    region.admission,
-    milliseconds(region.latencyMs),
-    milliseconds(region.lagMs),
+    ...regionCells(region),
     String(region.requestsInFlight),
     String(region.tunnels),
     String(region.sessions ?? NONE),

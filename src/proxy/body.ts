@@ -19,7 +19,6 @@ export class RequestBody {
   readonly #awaitsContinue: boolean;
   #reading = false;
   #unwanted = false;
-  #patience: NodeJS.Timeout | undefined;
 
   constructor(req: IncomingMessage, res: ServerResponse, awaitsContinue: boolean) {
     this.#req = req;
@@ -71,9 +70,11 @@ export class RequestBody {
    */
   discard(): void {
     if (!this.unread || this.#req.destroyed) return;
-    this.#patience ??= setTimeout(() => this.#req.complete || this.#req.destroy(), LINGER_MS);
-    this.#req.once("close", () => clearTimeout(this.#patience));
-    this.#unwanted = true;
+    if (!this.#unwanted) {
+      this.#unwanted = true;
+      const patience = setTimeout(() => this.#req.complete || this.#req.destroy(), LINGER_MS);
+      this.#req.once("close", () => clearTimeout(patience));
+    }
     // While it is still being iterated resume() has no effect; the iteration calls again when it ends.
     if (!this.#reading) setImmediate(() => this.#req.resume());
   }

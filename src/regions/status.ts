@@ -1,4 +1,4 @@
-import type { Admission, Health, Role } from "../routing/region.ts";
+import type { Health, Region } from "../routing/region.ts";
 import type { ProbeResult } from "./probe.ts";
 import type { RegionState } from "./region-state.ts";
 
@@ -23,19 +23,11 @@ export interface EndpointStatus {
   } | null;
 }
 
-/** One region in `GET /v1/regions`. Latency and lag are exact here, not stepped as in a view. */
-export interface RegionStatus {
-  readonly id: string;
-  readonly role: Role;
-  readonly jurisdiction: string | null;
-  readonly weight: number;
-  readonly health: Health;
-  /** The admission in force: the operator's, or the region's own wish to be drained. */
-  readonly admission: Admission;
-  readonly latencyMs: number | null;
-  readonly lagMs: number | null;
-  /** 0 to 1; below 1 while it comes back. */
-  readonly warmth: number;
+/**
+ * One region in `GET /v1/regions`: as a decision sees it, but latency and lag are exact, not stepped as in a view.
+ * `admission` is the one in force: the operator's, or the region's own wish to be drained.
+ */
+export interface RegionStatus extends Region {
   readonly requestsInFlight: number;
   readonly endpoints: readonly EndpointStatus[];
 }
