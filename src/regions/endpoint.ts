@@ -2,6 +2,7 @@ import type { Pool } from "undici";
 import { FAULTS, type Fault } from "../errors.ts";
 import { DOWN, damped, type HealthState, observe, type Thresholds, UNOBSERVED } from "../routing/health.ts";
 import { blend, type LatencyEstimate } from "../routing/latency.ts";
+import { laterPosition, type Position } from "../routing/position.ts";
 import type { Health } from "../routing/region.ts";
 import { type Reported, SILENT } from "./answer.ts";
 import { createPool, type PoolSettings, samePool } from "./pool.ts";
@@ -49,6 +50,9 @@ export class EndpointState implements Endpoint {
   /** The last lag that it reported and when; null when it never did. */
   #lastLag: { readonly lagMs: number; readonly atMs: number } | null = null;
   #lagMs: number | null = null;
+  #applied: Position | null = null;
+  /** The furthest it has ever been in the newest epoch that it has reported. */
+  #furthest: Position | null = null;
   /** Monotonic times of the failed requests since the last that was answered, at most the last five. */
   #failuresMs: number[] = [];
   /** Monotonic times at which it went down. */
@@ -101,6 +105,11 @@ export class EndpointState implements Endpoint {
     return this.#lagMs;
   }
 
+  /** Up to where it has applied the write log; null while it does not say, and when it has gone back within an epoch. */
+  get applied(): Position | null {
+    return this.#applied;
+  }
+
   get failuresInARow(): number {
     return this.#failuresMs.length;
   }
@@ -150,6 +159,11 @@ export class EndpointState implements Endpoint {
   #heard(reported: Reported, nowMs: number): void {
     this.#reported = reported;
     if (reported.lagMs !== null) this.#lastLag = { lagMs: reported.lagMs, atMs: nowMs };
+    const { epoch, applied } = reported;
+    const said = epoch === null || applied === null ? null : { epoch, at: applied };
+    this.#furthest = laterPosition(this.#furthest, said);
+    // What goes back has lost something, and what it has now is not known until it is past where it was.
+    this.#applied = said !== null && said === laterPosition(said, this.#furthest) ? said : null;
   }
 
   #recentFalls(nowMs: number): number {

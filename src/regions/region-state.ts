@@ -1,4 +1,5 @@
 import type { RegionConfig } from "../config/schema.ts";
+import type { Position } from "../routing/position.ts";
 import type { Health, Region, Role } from "../routing/region.ts";
 import { warmth } from "../routing/slow-start.ts";
 import type { EndpointState } from "./endpoint.ts";
@@ -6,6 +7,7 @@ import {
   type EffectiveAdmission,
   effectiveAdmission,
   type OperatorAdmission,
+  regionApplied,
   regionHealth,
   regionLag,
   regionLatency,
@@ -45,6 +47,7 @@ export class RegionState {
       admission: "open",
       latencyMs: null,
       lagMs: null,
+      applied: null,
       warmth: 1,
     };
   }
@@ -79,6 +82,7 @@ export class RegionState {
       admission: this.admission.state,
       latencyMs: steadyLatency(this.seen.latencyMs, this.latencyMs),
       lagMs: steppedLag(this.lagMs),
+      applied: samePosition(this.seen.applied, regionApplied(this.endpoints)),
       warmth: warmth(this.#backSinceMs, nowMs, slowStartMs),
     };
     if (!sameRegion(this.seen, next)) this.seen = next;
@@ -106,6 +110,11 @@ function steadyLatency(seenMs: number | null, exactMs: number | null): number | 
 
 function steppedLag(lagMs: number | null): number | null {
   return lagMs === null ? null : Math.ceil(lagMs / LAG_STEP_MS) * LAG_STEP_MS;
+}
+
+/** The position seen before when it is the same, so that a view is not replaced for nothing. */
+function samePosition(seen: Position | null, now: Position | null): Position | null {
+  return seen !== null && seen.epoch === now?.epoch && seen.at === now.at ? seen : now;
 }
 
 function sameRegion(a: Region, b: Region): boolean {

@@ -1,3 +1,4 @@
+import { leastApplied, type Position } from "../routing/position.ts";
 import type { Admission, Health } from "../routing/region.ts";
 import type { EndpointState } from "./endpoint.ts";
 
@@ -50,6 +51,11 @@ export function regionLag(endpoints: readonly EndpointState[]): number | null {
   const lags = (serving.length > 0 ? serving : endpoints).map(({ lagMs }) => lagMs);
   const known = lags.filter((lagMs) => lagMs !== null);
   return known.length === 0 || known.length < lags.length ? null : Math.max(...known);
+}
+
+/** Up to where the write log is applied wherever a reader may be served; null when a node in service does not say. */
+export function regionApplied(endpoints: readonly EndpointState[]): Position | null {
+  return leastApplied(endpoints.filter(({ serving }) => serving).map(({ applied }) => applied));
 }
 
 /**

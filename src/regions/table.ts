@@ -26,6 +26,15 @@ const STALL_MS = 4 * BEAT_MS;
 /** From the pick of an endpoint to the dispatch; a write may wait for its pin in between. */
 const LINGER_MS = 1_000;
 
+const NOTHING_KNOWN: View = {
+  regions: [],
+  byId: new Map(),
+  nearest: [],
+  writeRegion: null,
+  epoch: 1,
+  promotions: [],
+};
+
 /**
  * The sole owner of what changes per region and endpoint: health, latency, lag, admission, requests in
  * flight, connections. Whatever a decision can see of it is published as one immutable {@link View},
@@ -39,7 +48,7 @@ export class RegionTable {
   #regions: ReadonlyMap<string, RegionState> = new Map();
   #admissions: ReadonlyMap<string, OperatorAdmission> = new Map();
   #rank: RankState = rank([]);
-  #view: View = { regions: [], byId: new Map(), nearest: [], writeRegion: null, epoch: 1 };
+  #view: View = NOTHING_KNOWN;
   #suspect: (endpoint: EndpointState) => void = () => {};
   #beatMs: number | null = null;
   #stalledMs = Number.NEGATIVE_INFINITY;

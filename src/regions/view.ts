@@ -10,6 +10,7 @@ export function viewOf(regions: readonly Region[], nearest: readonly string[], c
     nearest: nearest.map((id) => byId.get(id)).filter((region) => region !== undefined),
     writeRegion: writeRegionOf(regions, config),
     epoch: 1,
+    promotions: [],
   };
 }
 
@@ -18,6 +19,7 @@ export function sameView(a: View, b: View): boolean {
   return (
     a.writeRegion === b.writeRegion &&
     a.epoch === b.epoch &&
+    sameItems(a.promotions, b.promotions) &&
     sameItems(a.regions, b.regions) &&
     sameItems(a.nearest, b.nearest)
   );
@@ -28,6 +30,6 @@ function writeRegionOf(regions: readonly Region[], { routing }: Config): string 
   return regions.find(({ role }) => role === "writer")?.id ?? null;
 }
 
-function sameItems(a: readonly Region[], b: readonly Region[]): boolean {
-  return a.length === b.length && a.every((region, index) => region === b[index]);
+function sameItems<T>(a: readonly T[], b: readonly T[]): boolean {
+  return a.length === b.length && a.every((item, index) => item === b[index]);
 }

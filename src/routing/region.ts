@@ -1,3 +1,5 @@
+import type { Position } from "./position.ts";
+
 /** What a region is to the application. `standby` serves only when nothing better is up. */
 export type Role = "writer" | "replica" | "standby";
 
@@ -20,6 +22,8 @@ export interface Region {
   readonly latencyMs: number | null;
   /** Replication lag as the region reports it; null when it does not report one. */
   readonly lagMs: number | null;
+  /** Up to where every node in service has applied the write log, in the epoch that it reports; null when unknown. */
+  readonly applied: Position | null;
   /** Share of its traffic a region takes while it comes back (slow start), 0 to 1. */
   readonly warmth: number;
 }
@@ -34,4 +38,6 @@ export interface View {
   /** The region that takes writes under `single-writer`; null under `multi-writer`. */
   readonly writeRegion: string | null;
   readonly epoch: number;
+  /** Where the epochs after the first began, oldest first, as far as they are known. */
+  readonly promotions: readonly Position[];
 }

@@ -8,6 +8,8 @@ import { takesWrites } from "../../src/routing/writers.ts";
 import { inputsOf } from "../unit/routing-world.ts";
 
 const JURISDICTIONS = ["eu", "us", "ap"];
+/** Of the present epoch, of an older one, of a newer one. */
+const APPLIED = [1, 0, 2].map((epoch) => ({ epoch, at: "0000000000000010" }));
 
 const region = (id: string): fc.Arbitrary<Region> =>
   fc.record({
@@ -19,6 +21,7 @@ const region = (id: string): fc.Arbitrary<Region> =>
     admission: fc.constantFrom("open", "draining", "closed"),
     latencyMs: fc.option(fc.integer({ min: 0, max: 400 })),
     lagMs: fc.option(fc.integer({ min: 0, max: 10_000 })),
+    applied: fc.constantFrom(null, ...APPLIED),
     warmth: fc.constantFrom(0.1, 0.5, 1),
   });
 
@@ -137,6 +140,7 @@ always("adding a farther region changes no decision of the latency policy", (giv
     admission: "open",
     latencyMs: 9_999,
     lagMs: 0,
+    applied: null,
     warmth: 1,
   };
   if (view.byId.get(decision.region)?.warmth !== 1) return;

@@ -34,6 +34,7 @@ function region(id: string, given: Partial<Region>): Region {
     admission: "open",
     latencyMs: null,
     lagMs: null,
+    applied: null,
     warmth: 1,
     ...given,
   };
@@ -45,7 +46,7 @@ function world(
   writeRegion: string | null = "us",
 ): Setting {
   const byId = new Map(regions.map((each) => [each.id, each]));
-  const view: View = { regions, byId, nearest: regions, writeRegion, epoch: 1 };
+  const view: View = { regions, byId, nearest: regions, writeRegion, epoch: 1, promotions: [] };
   return { view, rules: RULES, ...given };
 }
 

@@ -39,6 +39,7 @@ export function region(id: string, differences: Partial<Region> = {}): Region {
     admission: "open",
     latencyMs: 10,
     lagMs: null,
+    applied: null,
     warmth: 1,
     ...differences,
   };
@@ -49,5 +50,5 @@ export function view(
   { writeRegion = "us-east", epoch = 1 }: { writeRegion?: string | null; epoch?: number } = {},
 ): View {
   const byId = new Map(regions.map((each) => [each.id, each]));
-  return { regions, byId, nearest: regions, writeRegion, epoch };
+  return { regions, byId, nearest: regions, writeRegion, epoch, promotions: [] };
 }

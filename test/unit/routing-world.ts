@@ -8,6 +8,7 @@ const BASE: Omit<Region, "id" | "role" | "latencyMs" | "jurisdiction"> = {
   weight: 100,
   health: "up",
   admission: "open",
+  applied: null,
   lagMs: 0,
   warmth: 1,
 };
@@ -29,6 +30,7 @@ export function viewOf(changes: Changes = {}, regions: readonly Region[] = REGIO
     nearest: [...changed].sort((one, other) => far(one) - far(other)),
     writeRegion: changed.find(({ role }) => role === "writer")?.id ?? null,
     epoch: 1,
+    promotions: [],
   };
 }
 
