@@ -20,6 +20,7 @@ export const contradictions: readonly ConfigRule[] = [
   { about: ["failover"], find: automaticFailover },
   { about: ["health"], find: slowProbe },
   { about: ["consistency"], find: shortPin },
+  { about: ["consistency"], find: failuresThatWroteNothing },
   { about: ["affinity"], find: ownCookieTaken },
   { about: ["affinity", "consistency"], find: identityIsOurs },
   { about: ["consistency"], find: identityTwice },
@@ -134,6 +135,13 @@ function shortPin({ consistency }: Config): readonly Finding[] {
   if (graceWindow <= maxPin) return [];
   const message = `${formatDuration(graceWindow)} is longer than maxPin of ${formatDuration(maxPin)}`;
   return [finding(["consistency", "graceWindow"], message, "raise maxPin or shorten graceWindow")];
+}
+
+/** A server that failed may have failed after the commit. */
+function failuresThatWroteNothing({ consistency }: Config): readonly Finding[] {
+  if (!/5\d\d/.test(consistency.noWriteStatus ?? "")) return [];
+  const message = "a 5xx does not say that nothing was written";
+  return [finding(["consistency", "noWriteStatus"], message, "name statuses up to 499")];
 }
 
 /** Cookies that Meridian sets under names of its own. */

@@ -9,6 +9,7 @@ import {
   redisAddress,
   regionName,
   size,
+  statuses,
   url,
 } from "./values.ts";
 
@@ -146,6 +147,11 @@ const consistency = z.strictObject({
     .optional()
     .describe(
       "Who is a user; every one present counts. Left out: the authorization header, and a cookie meridian_id of Meridian's own.",
+    ),
+  noWriteStatus: statuses
+    .optional()
+    .describe(
+      "Statuses by which the application says that a write did nothing, such as 400-499: they pin nobody.",
     ),
   onRedisDown: onRedisDown.prefault({}).describe("What happens while Redis does not answer."),
   whenWriterDown: z

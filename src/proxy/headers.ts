@@ -136,6 +136,7 @@ export interface RegionWord {
 }
 
 export interface RegionHead {
+  readonly status: number;
   /** What the client gets, before our own headers. */
   readonly headers: HeaderList;
   readonly word: RegionWord;
@@ -162,6 +163,7 @@ export function readRegionHead(raw: readonly (Buffer | string)[], status: number
     headers.push(name, value);
   }
   return {
+    status,
     headers: nominated ? without(headers, nominated) : headers,
     word: { wrote, principal, setCookies },
   };

@@ -6,6 +6,7 @@ import { CLOCK_SKEW_MS, PIN_COOKIE, TOKEN_HEADER } from "../consistency/token.ts
 import type { RegionTable } from "../regions/table.ts";
 import { pinWindowMs } from "../routing/lag.ts";
 import { settleAffinity } from "./affinity-cookie.ts";
+import { wroteBy } from "./evidence.ts";
 import type { Exchange } from "./exchange.ts";
 import type { HeaderList, RegionHead, RegionWord } from "./headers.ts";
 import type { Sessions } from "./sessions.ts";
@@ -31,7 +32,7 @@ export function answerHead(
   exchange.wrote = region.word.wrote;
   const { mode } = exchange.settings.config.consistency;
   const pinning = mode !== "off" && exchange.reading.facts.intent !== "static";
-  if (!pinning || !(exchange.wrote ?? exchange.writes)) return ownHeaders(exchange, region.headers, parts);
+  if (!pinning || !wroteBy(exchange, region.status)) return ownHeaders(exchange, region.headers, parts);
   return holdForPin(exchange, region.word, parts).then(() => {
     pushToken(region.headers, exchange, parts);
     return ownHeaders(exchange, region.headers, parts);

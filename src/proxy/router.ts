@@ -8,6 +8,7 @@ import { pinWindowMs } from "../routing/lag.ts";
 import { RetryBudget } from "../routing/retry.ts";
 import { takesWrites } from "../routing/writers.ts";
 import type { AttemptResult, Carrier } from "./carrier.ts";
+import { wroteBy } from "./evidence.ts";
 import type { Exchange } from "./exchange.ts";
 import { isLoop } from "./headers.ts";
 import { type Decided, decideAsking, firstInputs } from "./inputs.ts";
@@ -155,14 +156,15 @@ export class Router {
    * Closes a write's pin by what is known of the write. A time-out, a reset or a 5xx says nothing: the intent then
    * lives out its time.
    */
-  #settlePin({ pin, wrote, attempts, settings, fault }: Exchange): void {
+  #settlePin(exchange: Exchange): void {
+    const { pin, attempts, settings, fault } = exchange;
     if (pin === null) return;
     const { graceWindow } = settings.config.consistency;
     const last = attempts.at(-1)?.result;
     if (fault === "internal") pin.settle("unknown");
     else if (last === undefined || (last.status === null && !last.sent)) pin.settle("notWritten");
     else if (last.fault !== null || last.status === null || last.status >= 500) pin.settle("unknown");
-    else if (wrote === false) pin.settle("notWritten");
+    else if (!wroteBy(exchange, last.status)) pin.settle("notWritten");
     else pin.settle("committed", pinWindowMs(graceWindow, this.#parts.table.view, settings.rules));
   }
 }

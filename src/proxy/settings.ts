@@ -6,6 +6,7 @@ import { Signer } from "../consistency/signer.ts";
 import { PinTokens } from "../consistency/token.ts";
 import type { Rules } from "../routing/rules.ts";
 import { AffinityCookies } from "./affinity-cookie.ts";
+import { noWriteMatcher } from "./evidence.ts";
 import { TrustedProxies } from "./trust.ts";
 
 /** A configuration made ready for the hot path. Built once per reload and never changed; a request keeps the one it began with. */
@@ -17,6 +18,8 @@ export interface Settings {
   readonly identities: Identities;
   readonly tokens: PinTokens;
   readonly affinity: AffinityCookies;
+  /** Whether an answer of this status says that the application wrote nothing. */
+  readonly noWrite: (status: number) => boolean;
 }
 
 /** @param secrets at least one; the configuration's, or the one generated at start */
@@ -35,5 +38,6 @@ export function prepareSettings(
     identities: new Identities(config.consistency.identity, secrets),
     tokens: new PinTokens(config, { signer, clock }),
     affinity: new AffinityCookies(config, { signer, clock }),
+    noWrite: noWriteMatcher(config.consistency.noWriteStatus),
   };
 }

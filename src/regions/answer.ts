@@ -66,7 +66,7 @@ function unusable(given: Readonly<Record<string, unknown>>, used: Reported): str
   return keys.length === 0 ? null : `body: ignored ${keys.map(([key]) => key).join(", ")}`;
 }
 
-/** Compiles `health.expectStatus`, "200-299" or "200, 204, 300-303". */
+/** Compiles statuses as the configuration writes them, "200-299" or "200, 204, 300-303". */
 export function statusMatcher(expected: string): (status: number) => boolean {
   const ranges = expected.split(",").map((range) => {
     const [from = Number.NaN, to = from] = range.split("-").map(Number);

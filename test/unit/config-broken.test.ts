@@ -264,6 +264,11 @@ const rows: readonly Row[] = [
     "2:29: consistency.graceWindow: 2m is longer than maxPin of 1m (raise maxPin or shorten graceWindow)",
   ],
   [
+    "a failure that is said to have written nothing",
+    [REGIONS, "consistency: { noWriteStatus: '400-499, 503' }"],
+    "2:31: consistency.noWriteStatus: a 5xx does not say that nothing was written (name statuses up to 499)",
+  ],
+  [
     "an order of strangers",
     [
       "regions:",
