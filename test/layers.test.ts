@@ -25,6 +25,7 @@ const LIBRARIES: Record<string, RegExp> = {
   undici: /^(proxy\/forward[\w-]*\.ts|regions\/|cli\/|demo\/)/,
   ioredis: /^redis(-sentinel)?\.ts$/,
   fastify: /^admin\//,
+  jose: /^consistency\/jwt\.ts$/,
   zod: /^(config\/|admin\/|regions\/answer\.ts$)/,
   yaml: /^config\//,
   commander: /^(main\.ts|cli\/)/,

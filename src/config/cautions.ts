@@ -9,6 +9,7 @@ export const cautions: readonly ConfigRule[] = [
   { about: ["redis", "consistency"], find: noRedis },
   { about: ["redis", "consistency"], find: boundedOverCluster },
   { about: ["regions", "routing", "consistency"], find: pinsWithoutRegion },
+  { about: ["consistency"], find: unverifiedToken },
   { about: ["consistency", "health"], find: lagBeyondWindow },
   { about: ["regions", "routing"], find: idleWeight },
   { about: ["regions", "routing"], find: residentsCannotWrite },
@@ -49,6 +50,16 @@ function pinsWithoutRegion(config: Config): readonly Finding[] {
   const message = `pins do not say yet in which region a user wrote, so ${mode} consistency holds only while affinity keeps the user in one region`;
   const hint = "keep affinity.enabled and let clients keep its cookie, or use single-writer";
   return [finding(["routing", "topology"], message, hint)];
+}
+
+/** A pin that should not be only sends its user's reads to the writer; many of them are load that it should not have. */
+function unverifiedToken({ consistency }: Config): readonly Finding[] {
+  if (consistency.mode === "off") return [];
+  return (consistency.identity ?? []).flatMap(({ jwt }, index) => {
+    if (jwt === undefined || jwt.jwksFile !== undefined || jwt.keyFile !== undefined) return [];
+    const message = "tokens are believed unverified, so a stranger could hold any user's reads at the writer";
+    return [finding(["consistency", "identity", index, "jwt"], message, "give jwksFile or keyFile")];
+  });
 }
 
 /** A replica that stops replicating is noticed when its next probe reports it: until then it lags that much more. */

@@ -38,7 +38,11 @@ function changesBetween(before: Config, after: Config): readonly Change[] {
     shownBefore: redactedConfig(before),
     shownAfter: redactedConfig(after),
   };
-  return [...compare("", sides), ...compareOrder(Object.keys(before.regions), Object.keys(after.regions))];
+  return [
+    ...compare("", sides),
+    ...compareKeys(before, after),
+    ...compareOrder(Object.keys(before.regions), Object.keys(after.regions)),
+  ];
 }
 
 function compare(path: string, sides: Sides): readonly Change[] {
@@ -62,6 +66,18 @@ function describe(path: string, { before, after, shownBefore, shownAfter }: Side
   if (after === undefined) return `${path}: removed`;
   if (isDeepStrictEqual(shownBefore, shownAfter)) return `${path}: changed, ${show(shownAfter)}`;
   return `${path}: ${show(shownBefore)} -> ${show(shownAfter)}`;
+}
+
+/** What a file of keys holds may change while its name stays. */
+function compareKeys(before: Config, after: Config): readonly Change[] {
+  return (after.consistency.identity ?? []).flatMap(({ jwt }, index) => {
+    const old = before.consistency.identity?.[index]?.jwt;
+    return (["jwksFile", "keyFile"] as const).flatMap((key) => {
+      if (old?.[key]?.file !== jwt?.[key]?.file || isDeepStrictEqual(old?.[key], jwt?.[key])) return [];
+      const path = `consistency.identity[${index}].jwt.${key}`;
+      return [{ path, text: `${path}: other keys in ${jwt?.[key]?.file}` }];
+    });
+  });
 }
 
 /** The order of the regions counts under the policy priority, and two mappings do not show it. */

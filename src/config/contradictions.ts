@@ -157,9 +157,10 @@ function identityIsOurs({ affinity, consistency }: Config): readonly Finding[] {
   return (consistency.identity ?? []).flatMap((source, index) => {
     const path = ["consistency", "identity", index];
     const hint = "name what the application sets when a user logs in";
-    if ("header" in source) return ownHeader([...path, "header"], source.header);
-    if (source.cookie !== affinity.cookie && source.cookie !== "meridian_pin") return [];
-    return [finding([...path, "cookie"], `the cookie ${source.cookie} does not say who a user is`, hint)];
+    const [place, { header, cookie }] = source.jwt ? [[...path, "jwt"], source.jwt] : [path, source];
+    if (header !== undefined) return ownHeader([...place, "header"], header);
+    if (cookie !== affinity.cookie && cookie !== "meridian_pin") return [];
+    return [finding([...place, "cookie"], `the cookie ${cookie} does not say who a user is`, hint)];
   });
 }
 

@@ -6,7 +6,6 @@ import { closest } from "./spelling.ts";
 const LATER: Readonly<Record<string, string>> = {
   "listen.https": "it comes in a later version; until then end TLS in front of the edge",
   "listen.proxyProtocol": "it comes in a later version; until then send X-Forwarded-For from trustedProxies",
-  "consistency.identity.jwt": "it comes in a later version; until then name the header or the cookie",
   schedule: "it comes in a later version; until then drain and undrain through the admin API",
 };
 

@@ -1,12 +1,14 @@
 import { hostname } from "node:os";
+import { dirname, resolve } from "node:path";
 import { cautions } from "./cautions.ts";
 import { contradictions } from "./contradictions.ts";
 import { type ConfigDocument, readDocument } from "./document.ts";
 import type { Environment } from "./environment.ts";
 import { findingsOf, wording } from "./issues.ts";
+import { readKeyFiles } from "./key-files.ts";
 import { type ConfigProblem, inFileOrder } from "./problems.ts";
 import { readText } from "./read-text.ts";
-import { findingsOfRules } from "./rule.ts";
+import { findingsOfRules, type Salvaged } from "./rule.ts";
 import { NOTHING, salvage } from "./salvage.ts";
 import { type Config, configSchema } from "./schema.ts";
 
@@ -22,35 +24,64 @@ export type Loaded =
       readonly warnings: readonly ConfigProblem[];
     };
 
-/** Checks the text of a configuration file and reports all problems at once. Never throws. */
-export function parseConfig(text: string, environment: Environment): Loaded {
-  // Shells set HOSTNAME but do not export it, so the commonest id of an edge would be missing.
-  const HOSTNAME = environment.HOSTNAME || hostname();
-  const document = readDocument(text, { ...environment, HOSTNAME });
-  if (document.data === null) return { ok: false, problems: document.problems, warnings: [] };
-  const loaded = check(document.data, document);
-  const named = document.has(["edge", "id"]);
-  return loaded.ok && !named
-    ? { ...loaded, config: { ...loaded.config, edge: { id: idOf(HOSTNAME) } } }
-    : loaded;
+/** What a text was found to be, and what is needed to find more. */
+interface Parsed {
+  readonly loaded: Loaded;
+  readonly document: ConfigDocument;
+  readonly sound: Salvaged;
 }
 
 /**
- * Reads and checks a configuration file; `-` is standard input. A file that cannot be read is a problem like
- * any other. Never rejects.
+ * Checks the text of a configuration file and reports all problems at once. Reads no other file: keys that it names
+ * are left unread. Never throws.
+ */
+export function parseConfig(text: string, environment: Environment): Loaded {
+  return parse(text, environment).loaded;
+}
+
+function parse(text: string, environment: Environment): Parsed {
+  // Shells set HOSTNAME but do not export it, so the commonest id of an edge would be missing.
+  const HOSTNAME = environment.HOSTNAME || hostname();
+  const document = readDocument(text, { ...environment, HOSTNAME });
+  if (document.data === null) {
+    return { loaded: { ok: false, problems: document.problems, warnings: [] }, document, sound: NOTHING };
+  }
+  const { loaded, sound } = check(document.data, document);
+  const unnamed = loaded.ok && !document.has(["edge", "id"]);
+  if (!unnamed) return { loaded, document, sound };
+  const config = { ...loaded.config, edge: { id: idOf(HOSTNAME) } };
+  return { loaded: { ...loaded, config }, document, sound };
+}
+
+/**
+ * Reads and checks a configuration file and the files of keys it names; `-` is standard input. A file that cannot be
+ * read is a problem like any other. Never rejects.
  */
 export async function loadConfigFile(file: string, environment: Environment): Promise<Loaded> {
   const read = await readText(file);
-  if (read.ok) return parseConfig(read.text, environment);
+  if (read.ok) return withKeys(parse(read.text, environment), file === "-" ? "." : dirname(resolve(file)));
   const problem = { path: "", line: 1, column: 1, message: read.message, hint: read.hint };
   return { ok: false, problems: [problem], warnings: [] };
+}
+
+async function withKeys({ loaded, document, sound }: Parsed, folder: string): Promise<Loaded> {
+  const config = loaded.ok ? loaded.config : sound.broken.has("consistency") ? null : sound.config;
+  if (config === null) return loaded;
+  const read = await readKeyFiles(config, folder);
+  if (loaded.ok && read.findings.length === 0) return { ...loaded, config: read.config };
+  const found = read.findings.map((finding) => document.place(finding));
+  const problems = inFileOrder([...(loaded.ok ? [] : loaded.problems), ...found]);
+  return { ok: false, problems, warnings: loaded.warnings };
 }
 
 /** More than anybody reads at once; a file that is no configuration at all may have a hundred thousand. */
 const MOST_FINDINGS = 200;
 
 /** The schema first; then, on whatever of the file is sound, the rules that compare one value with another. */
-function check(data: Readonly<Record<string, unknown>>, document: ConfigDocument): Loaded {
+function check(
+  data: Readonly<Record<string, unknown>>,
+  document: ConfigDocument,
+): Pick<Parsed, "loaded" | "sound"> {
   const parsed = configSchema.safeParse(data, { error: wording, reportInput: true });
   const issues = parsed.error?.issues ?? [];
   const sound = document.ambiguous ? NOTHING : salvage(data, issues);
@@ -60,8 +91,9 @@ function check(data: Readonly<Record<string, unknown>>, document: ConfigDocument
   // A variable that is not set leaves a hole, and the schema's complaint about the hole adds nothing.
   const others = found.filter((problem) => !document.problems.some(isAt(problem)));
   const problems = inFileOrder([...document.problems, ...others]);
-  if (parsed.success && problems.length === 0) return { ok: true, config: parsed.data, warnings };
-  return { ok: false, problems, warnings };
+  const ok = parsed.success && problems.length === 0;
+  const loaded: Loaded = ok ? { ok, config: parsed.data, warnings } : { ok: false, problems, warnings };
+  return { loaded, sound };
 }
 
 function isAt({ line, column }: ConfigProblem): (other: ConfigProblem) => boolean {

@@ -1,10 +1,10 @@
 import { z } from "zod";
+import { identity } from "./schema-identity.ts";
 import { health, region, routing } from "./schema-regions.ts";
 import {
   cookieName,
   duration,
   durationWithin,
-  headerName,
   network,
   redisAddress,
   regionName,
@@ -103,15 +103,6 @@ const affinity = z.strictObject({
     .prefault("1h")
     .describe("How long it lasts after the last request."),
 });
-
-const IDENTITY_EXPECTED = "expected { header: NAME } or { cookie: NAME }";
-const identity = z.union(
-  [
-    z.strictObject({ header: headerName.describe("Name of a request header.") }),
-    z.strictObject({ cookie: cookieName.describe("Name of a cookie.") }),
-  ],
-  { error: IDENTITY_EXPECTED },
-);
 
 const onRedisDown = z.strictObject({
   reads: z
@@ -247,7 +238,6 @@ export const configSchema = z
 /** What `serve` runs on: defaults filled in, durations in milliseconds, sizes in bytes. */
 export type Config = z.output<typeof configSchema>;
 export type RegionConfig = Config["regions"][string];
-export type IdentityConfig = z.output<typeof identity>;
 /** The first level of the file. */
 export type Section = keyof Config;
 

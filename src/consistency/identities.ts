@@ -1,6 +1,8 @@
 import { createHmac, randomBytes } from "node:crypto";
-import type { IdentityConfig } from "../config/schema.ts";
+import type { IdentityConfig, JwtConfig } from "../config/schema-identity.ts";
 import { readCookie, readSetCookie, setCookie } from "./cookies.ts";
+import { claimIn, tokenIn, unverifiedClaims } from "./jwt.ts";
+import { claimReader } from "./jwt-claims.ts";
 import type { Pid } from "./store.ts";
 
 /** The cookie by which we know a browser that has no other identity. */
@@ -37,23 +39,40 @@ export interface Anonymous {
 }
 
 interface Source {
-  /** `header:NAME` or `cookie:NAME`, the word of the admin API too. */
+  /** `header:NAME`, `cookie:NAME` or `jwt:CLAIM`, the word of the admin API too. */
   readonly kind: string;
+  /** The cookie it is in; null when it is in a header. */
+  readonly cookie: string | null;
   read(headers: Headers): string | null;
+  /** What to wait for before {@link read}; null when there is nothing. */
+  prepare(headers: Headers): Promise<void> | null;
+  /** The identity in a value that somebody vouches for: the region that sets it, or an operator. */
+  vouched(value: string): string | null;
 }
 
 /** Who is a user. Every configured identity that is present counts. No identity leaves this file in clear. */
 export class Identities {
   readonly #sources: readonly Source[];
-  readonly #cookies: ReadonlySet<string>;
+  readonly #verifying: readonly Source[];
+  readonly #namesAnonymous: boolean;
   readonly #secrets: readonly string[];
 
   constructor(configured: readonly IdentityConfig[] | undefined, secrets: readonly string[]) {
     if (secrets.length === 0) throw new RangeError("identities need at least one secret");
     const identities = configured ?? DEFAULT_IDENTITIES;
     this.#sources = identities.map(sourceOf);
-    this.#cookies = new Set(identities.flatMap((identity) => ("cookie" in identity ? identity.cookie : [])));
+    this.#verifying = this.#sources.filter((_, index) => identities[index]?.jwt !== undefined);
+    this.#namesAnonymous = identities.some(({ cookie }) => cookie === ANONYMOUS_COOKIE);
     this.#secrets = secrets;
+  }
+
+  /**
+   * What to wait for before {@link identitiesOf} knows these request headers; null when it does already, as for all
+   * but the first request with a token that has to be verified. Never rejects.
+   */
+  prepare(headers: Headers): Promise<unknown> | null {
+    const waits = this.#verifying.flatMap(({ prepare }) => prepare(headers) ?? []);
+    return waits.length === 0 ? null : Promise.all(waits);
   }
 
   /** The pids of whoever sends these request headers; none when nobody is identified. */
@@ -74,21 +93,28 @@ export class Identities {
     const names: string[] = [];
     for (const line of many(headers["set-cookie"])) {
       const [cookie, value] = readSetCookie(line);
-      if (value !== "" && this.#cookies.has(cookie)) names.push(`cookie:${cookie}|${value}`);
+      for (const source of this.#sources) {
+        const identity = source.cookie === cookie && value !== "" ? source.vouched(value) : null;
+        if (identity !== null) names.push(`${source.kind}|${identity}`);
+      }
     }
     const principal = one(headers[PRINCIPAL_HEADER]);
     if (principal !== null) names.push(...this.#sources.map(({ kind }) => `${kind}|${principal}`));
     return this.#pids(names);
   }
 
-  /** The pids of one identity, given by an operator; null when `kind` is not a configured identity. */
+  /**
+   * The pids of one identity, given by an operator; null when `kind` is not a configured identity. Of `jwt:CLAIM` the
+   * value is the claim's, or a whole token that has it.
+   */
   lookUp(kind: string, value: string): Pids | null {
-    return this.#sources.some((source) => source.kind === kind) ? this.#pids([`${kind}|${value}`]) : null;
+    const source = this.#sources.find((candidate) => candidate.kind === kind);
+    return source === undefined ? null : this.#pids([`${kind}|${source.vouched(value) ?? value}`]);
   }
 
   /** Names a browser; null when the operator's identities leave our cookie out. */
   newAnonymous(): Anonymous | null {
-    if (!this.#cookies.has(ANONYMOUS_COOKIE)) return null;
+    if (!this.#namesAnonymous) return null;
     const value = randomBytes(ANONYMOUS_BYTES).toString("base64url");
     return {
       pids: this.#pids([`cookie:${ANONYMOUS_COOKIE}|${value}`]),
@@ -96,7 +122,9 @@ export class Identities {
     };
   }
 
-  #pids(names: readonly string[]): Pids {
+  #pids(given: readonly string[]): Pids {
+    // One user's token may be in a header and in a cookie.
+    const names = [...new Set(given)];
     const [first = [], ...older] = this.#secrets.map((secret) => names.map((name) => pidOf(secret, name)));
     return { write: first, read: [...first, ...older.flat()] };
   }
@@ -106,16 +134,37 @@ function pidOf(secret: string, name: string): Pid {
   return createHmac("sha256", secret).update(name).digest("base64url").slice(0, PID_LENGTH);
 }
 
-function sourceOf(identity: IdentityConfig): Source {
-  if ("cookie" in identity) {
-    const { cookie } = identity;
-    return {
-      kind: `cookie:${cookie}`,
-      read: (headers) => readCookie(many(headers.cookie).join(";"), cookie),
+function sourceOf({ header, cookie, jwt }: IdentityConfig): Source {
+  if (jwt !== undefined) return tokenSource(jwt);
+  const kind = cookie === undefined ? `header:${header}` : `cookie:${cookie}`;
+  const read = valueAt({ header, cookie });
+  return { kind, cookie: cookie ?? null, read, prepare: () => null, vouched: (value) => value };
+}
+
+function tokenSource(jwt: JwtConfig): Source {
+  const reader = claimReader(jwt);
+  const valueIn = valueAt(jwt);
+  const withToken =
+    <T>(use: (token: string) => T | null) =>
+    (value: string | null): T | null => {
+      const token = tokenIn(value);
+      return token === null ? null : use(token);
     };
-  }
-  const { header } = identity;
-  return { kind: `header:${header}`, read: (headers) => one(headers[header]) };
+  const read = withToken((token) => reader.read(token));
+  const prepare = withToken((token) => reader.prepare(token));
+  return {
+    kind: `jwt:${jwt.claim}`,
+    cookie: jwt.cookie ?? null,
+    read: (headers) => read(valueIn(headers)),
+    prepare: (headers) => prepare(valueIn(headers)),
+    vouched: withToken((token) => claimIn(unverifiedClaims(token), jwt.claim)),
+  };
+}
+
+/** Where a configured identity stands in a request. */
+function valueAt({ header = "", cookie }: IdentityConfig | JwtConfig): (headers: Headers) => string | null {
+  if (cookie === undefined) return (headers) => one(headers[header]);
+  return (headers) => readCookie(many(headers.cookie).join(";"), cookie);
 }
 
 function one(value: string | string[] | undefined): string | null {

@@ -31,8 +31,11 @@ export class RequestHandler {
     const { clock, chance, events, router, settings } = this.#parts;
     this.#open += 1;
     try {
-      const exchange = new Exchange(req, settings(), clock, chance());
       const carrier = new HttpCarrier(req, res, awaitsContinue, this.#parts);
+      const inForce = settings();
+      const identifying = inForce.identities.prepare(req.headers);
+      if (identifying !== null) await identifying;
+      const exchange = new Exchange(req, inForce, clock, chance());
       await router.route(exchange, carrier);
       await carrier.closed;
       events.emit("requestDone", exchange.record(carrier, clock.now()));

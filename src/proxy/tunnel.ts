@@ -78,7 +78,10 @@ export class TunnelHandler {
     const carrier = new TunnelCarrier(req, socket, head, { clock, sessions });
     this.#carriers.add(carrier);
     try {
-      const exchange = new Exchange(req, settings(), clock, chance());
+      const inForce = settings();
+      const identifying = inForce.identities.prepare(req.headers);
+      if (identifying !== null) await identifying;
+      const exchange = new Exchange(req, inForce, clock, chance());
       await router.route(exchange, carrier);
       await carrier.closed;
       events.emit("requestDone", exchange.record(carrier, clock.now()));

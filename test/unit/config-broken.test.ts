@@ -183,11 +183,6 @@ const rows: readonly Row[] = [
     "3:3: listen.https: unknown key (it comes in a later version; until then end TLS in front of the edge)",
   ],
   [
-    "an identity of a later version",
-    [REGIONS, "consistency:", "  identity:", "    - jwt: { header: authorization, claim: sub }"],
-    "4:7: consistency.identity[0].jwt: unknown key (it comes in a later version; until then name the header or the cookie)",
-  ],
-  [
     "a schedule, which comes later",
     [REGIONS, "schedule: { maintenance: [] }"],
     "2:1: schedule: unknown key (it comes in a later version; until then drain and undrain through the admin API)",
@@ -371,7 +366,53 @@ const rows: readonly Row[] = [
   [
     "an identity that is both",
     [REGIONS, "consistency: { identity: [{ header: a, cookie: b }] }"],
-    "2:27: consistency.identity[0]: expected { header: NAME } or { cookie: NAME }",
+    "2:27: consistency.identity[0]: expected { header: NAME }, { cookie: NAME } or { jwt: { header: NAME } }",
+  ],
+  [
+    "an identity that is none",
+    [REGIONS, "consistency: { identity: [{}, authorization, { jwt: authorization }] }"],
+    "2:27: consistency.identity[0]: expected { header: NAME }, { cookie: NAME } or { jwt: { header: NAME } }",
+    "2:31: consistency.identity[1]: expected { header: NAME }, { cookie: NAME } or { jwt: { header: NAME } }, found text",
+    "2:53: consistency.identity[2].jwt: expected keys with their values, found text",
+  ],
+  [
+    "a token in two places, and one nowhere",
+    [
+      REGIONS,
+      "consistency:",
+      "  identity:",
+      "    - jwt: { header: authorization, cookie: session }",
+      "    - jwt: { claim: sub }",
+    ],
+    "4:45: consistency.identity[0].jwt.cookie: the token is in the header already (remove one of the two)",
+    "5:12: consistency.identity[1].jwt: does not say where the token is (name a header or a cookie, such as header: authorization)",
+  ],
+  [
+    "keys of a token in two files",
+    [
+      REGIONS,
+      "consistency:",
+      "  identity:",
+      "    - jwt: { header: authorization, jwksFile: jwks.json, keyFile: key.pem }",
+    ],
+    "4:67: consistency.identity[0].jwt.keyFile: the keys are in jwksFile already (remove one of the two)",
+  ],
+  [
+    "a misspelt key of a token",
+    [REGIONS, "consistency:", "  identity:", "    - jwt: { header: authorization, clam: uid }"],
+    "4:37: consistency.identity[0].jwt.clam: unknown key (did you mean claim?)",
+  ],
+  [
+    "a token in a cookie of Meridian's own, or in a header that is dropped",
+    [
+      REGIONS,
+      "consistency:",
+      "  identity:",
+      "    - jwt: { cookie: meridian_pin }",
+      "    - jwt: { header: X-Meridian-User }",
+    ],
+    "4:22: consistency.identity[0].jwt.cookie: the cookie meridian_pin does not say who a user is (name what the application sets when a user logs in)",
+    "5:22: consistency.identity[1].jwt.header: headers x-meridian-* of clients are dropped (choose another header)",
   ],
   [
     "a short secret",

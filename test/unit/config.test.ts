@@ -173,6 +173,11 @@ describe("a warning", () => {
       "4:28: warning: listen.trustedProxies[0]: believes the X-Forwarded-* headers of everybody (name the networks of your load balancers)",
     ],
     [
+      "a token that nobody verifies",
+      `${REGIONS}\n${SECRET}\n${REDIS}\nconsistency:\n  identity: [{ jwt: { cookie: session } }, { jwt: { header: x-jwt, keyFile: a.pem } }]`,
+      "5:21: warning: consistency.identity[0].jwt: tokens are believed unverified, so a stranger could hold any user's reads at the writer (give jwksFile or keyFile)",
+    ],
+    [
       "a connection that may take longer than the answer",
       `${REGIONS}\n${SECRET}\n${REDIS}\nproxy: { connectTimeout: 30s }`,
       "4:26: warning: proxy.connectTimeout: never reached, for responseTimeout ends after 30s (make it shorter)",
