@@ -54,6 +54,7 @@ export async function describedInputs(
   const named = Object.fromEntries(
     Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]),
   );
+  await settings.identities.prepare(named);
   const reading = readRequest(method, path.split("?", 1)[0] ?? path, named, settings, chance());
   const ask = () => pins.read(reading.pids.read, { carriesToken: reading.carriesCookie, rehearsal: true });
   return (await decideAsking(firstInputs(reading, settings, view, pins), ask)).inputs;
