@@ -1,3 +1,4 @@
+import { aheadOfToken } from "./clocks.ts";
 import type { Execution, History, Operation } from "./history.ts";
 
 export type Mode = "strict" | "bounded" | "cookie" | "off";
@@ -7,6 +8,10 @@ export interface Terms {
   readonly mode: Mode;
   /** Mode bounded: after how long the user's other clients are promised a write. */
   readonly stalenessMs: number;
+  /** How long a write's user is pinned at least, from the head. */
+  readonly windowMs: number;
+  /** Mode cookie: by how much wall clocks may differ. */
+  readonly skewMs: number;
   /** Whether a region was broken when this was sent, so that an edge could not know what became of a write. */
   readonly outcomeUnknown: (operation: Operation) => boolean;
   /** Whether this edge may have been without Redis, so that a write whose answer was lost could not be recorded. */
@@ -15,9 +20,17 @@ export interface Terms {
 
 /**
  * Why a finding is none of the edge's fault: the read said that it may be stale; the write said that only its own
- * browser is pinned; nobody got an answer that could have said so; the mode does not promise it; or the region broke.
+ * browser is pinned; nobody got an answer that could have said so; the mode does not promise it; the region broke; a
+ * promotion lost the write, and its user is pinned no more; or wall clocks differ by more than a token allows.
  */
-export type Pardon = "read-said" | "write-said" | "unanswered" | "not-promised" | "region-broken";
+export type Pardon =
+  | "read-said"
+  | "write-said"
+  | "unanswered"
+  | "not-promised"
+  | "region-broken"
+  | "lost-long-ago"
+  | "clocks";
 
 export interface Finding {
   readonly kind: "stale" | "not-monotonic" | "executed-twice" | "error-after-commit" | "head-unrecorded";
@@ -29,14 +42,14 @@ export interface Finding {
 }
 
 /** Everything in a history that is not as one would wish, with why it is pardoned if it is. */
-export function check({ operations, executions }: History, terms: Terms): readonly Finding[] {
+export function check(history: History, terms: Terms): readonly Finding[] {
+  const { operations, executions } = history;
   const byId = new Map(operations.map((operation) => [operation.id, operation]));
-  const writerOf = new Map(
-    executions.map(({ key, version, operation }) => [`${key}@${version}`, byId.get(operation) ?? null]),
-  );
-  const perKey = Map.groupBy(operations, ({ key }) => key);
+  const perUser = Map.groupBy(operations, ({ user }) => user);
   return [
-    ...[...perKey.values()].flatMap((ofKey) => readFindings(ofKey, writerOf, terms)),
+    ...[...perUser.values()].flatMap((ofUser) =>
+      readFindings(ofUser, contextOf(history, byId, ofUser, terms)),
+    ),
     ...ledgerFindings(byId, executions, terms),
     ...operations.filter((operation) => isUnrecorded(operation, terms)).map(unrecorded),
   ];
@@ -47,53 +60,95 @@ export function violations(findings: readonly Finding[]): readonly Finding[] {
   return findings.filter(({ pardon }) => pardon === null);
 }
 
-type Sources = ReadonlyMap<string, Operation | null>;
-
-function readFindings(ofKey: readonly Operation[], sources: Sources, terms: Terms): readonly Finding[] {
-  const reads = ofKey.filter((one) => one.kind === "read" && succeeded(one));
-  const writes = ofKey.filter((one) => one.kind === "write" && succeeded(one));
-  return reads.flatMap((read) => [
-    ...staleFinding(read, writes, terms),
-    ...monotonicFinding(read, reads, sources, terms),
-  ]);
+/** What the reads of one user are judged by. */
+interface Context {
+  readonly terms: Terms;
+  /** Who wrote this version; null when nobody that we know of. */
+  readonly sourceOf: (version: number | null) => Operation | null;
+  /** When a promotion lost this version; null when none did. */
+  readonly lostAtMs: (version: number | null) => number | null;
+  /** Whether the token that this browser reads with may be no pin where it reads. */
+  readonly clocksApart: (read: Operation) => boolean;
 }
 
-/** A read that lacks a write whose head had arrived before the read was sent. */
-function staleFinding(read: Operation, writes: readonly Operation[], terms: Terms): readonly Finding[] {
-  const missing = newest(writes.filter((write) => before(write, read) && isNewer(write, read)));
-  const [last] = missing;
-  if (last === undefined) return [];
-  const finding = (because: Operation, pardon: Pardon | null): Finding[] => [
-    { kind: "stale", operation: read, because, pardon },
-  ];
-  const [owed] = missing.filter((write) => promised(write, read, terms));
-  if (owed === undefined) return finding(last, "not-promised");
-  if (read.consistency !== null) return finding(owed, "read-said");
-  const [unsaid] = missing.filter(
-    (write) => promised(write, read, terms) && (write.consistency === null || sameBrowser(write, read)),
-  );
-  return unsaid === undefined ? finding(owed, "write-said") : finding(unsaid, null);
-}
-
-/** A read older than one that was answered before it was sent. */
-function monotonicFinding(
-  read: Operation,
-  reads: readonly Operation[],
-  sources: Sources,
+function contextOf(
+  { executions, clocks }: History,
+  byId: ReadonlyMap<string, Operation>,
+  ofUser: readonly Operation[],
   terms: Terms,
-): readonly Finding[] {
-  const [because] = newest(reads.filter((earlier) => before(earlier, read) && isNewer(earlier, read)));
-  if (because === undefined) return [];
-  const source = sources.get(`${because.key}@${because.version}`) ?? null;
-  return [{ kind: "not-monotonic", operation: read, because, pardon: monotonicPardon(read, source, terms) }];
+): Context {
+  const keys = new Set(ofUser.map(({ key }) => key));
+  const own = new Map(
+    executions.filter(({ key }) => keys.has(key)).map((execution) => [execution.version, execution]),
+  );
+  return {
+    terms,
+    sourceOf: (version) => byId.get(own.get(version ?? 0)?.operation ?? "") ?? null,
+    lostAtMs: (version) => own.get(version ?? 0)?.lostAtMs ?? null,
+    clocksApart: (read) => aheadOfToken(read, ofUser, clocks) > terms.skewMs,
+  };
 }
 
-function monotonicPardon(read: Operation, source: Operation | null, terms: Terms): Pardon | null {
+function readFindings(ofUser: readonly Operation[], context: Context): readonly Finding[] {
+  return [...Map.groupBy(ofUser, ({ key }) => key).values()].flatMap((ofKey) => {
+    const reads = ofKey.filter((one) => one.kind === "read" && succeeded(one));
+    const writes = ofKey.filter((one) => one.kind === "write" && succeeded(one));
+    return reads.flatMap((read) => [
+      ...worst("stale", read, writes, (write) => stalePardon(write, read, context)),
+      ...worst("not-monotonic", read, reads, (earlier) => monotonicPardon(earlier, read, context)),
+    ]);
+  });
+}
+
+/** Of all that arrived before the read was sent, and is newer than what it saw: what least can be pardoned. */
+function worst(
+  kind: Finding["kind"],
+  read: Operation,
+  candidates: readonly Operation[],
+  pardonOf: (because: Operation) => Pardon | null,
+): readonly Finding[] {
+  const missing = candidates.filter((one) => before(one, read) && isNewer(one, read));
+  const judged = newest(missing).map((because) => ({ because, pardon: pardonOf(because) }));
+  const [first] = judged;
+  const found =
+    judged.find(({ pardon }) => pardon === null) ??
+    judged.find(({ pardon }) => pardon !== "not-promised") ??
+    first;
+  return found === undefined ? [] : [{ kind, operation: read, ...found }];
+}
+
+/** A read lacks a write whose head had arrived before the read was sent. */
+function stalePardon(write: Operation, read: Operation, context: Context): Pardon | null {
+  const { terms } = context;
+  if (!promised(write, read, terms)) return "not-promised";
+  if (read.consistency !== null) return "read-said";
+  if (write.consistency !== null && !sameBrowser(write, read)) return "write-said";
+  if (isLostLongAgo(write, read, context)) return "lost-long-ago";
+  return terms.mode === "cookie" && context.clocksApart(read) ? "clocks" : null;
+}
+
+/** A read is older than one that was answered before it was sent. */
+function monotonicPardon(earlier: Operation, read: Operation, context: Context): Pardon | null {
+  const { terms } = context;
   if (terms.mode !== "strict") return "not-promised";
   if (read.consistency !== null) return "read-said";
+  const source = context.sourceOf(earlier.version);
   if (source === null) return null;
-  if (succeeded(source)) return source.consistency === null ? null : "write-said";
-  return terms.unrecordable(source) ? "unanswered" : null;
+  if (succeeded(source)) {
+    if (source.consistency !== null) return "write-said";
+    return isLostLongAgo(source, read, context) ? "lost-long-ago" : null;
+  }
+  // Nobody ever said where it stands, so nobody can know that it is lost.
+  return terms.unrecordable(source) || context.lostAtMs(earlier.version) !== null ? "unanswered" : null;
+}
+
+/** What a reader's clock may lack to that of the edge which ends the pin: the way there, and a busy machine. */
+const PIN_END_MS = 500;
+
+/** A promotion has lost the write, and a pin that could say so is over. */
+function isLostLongAgo(write: Operation, read: Operation, { terms, lostAtMs }: Context): boolean {
+  const pinnedUntilMs = (write.headMs ?? 0) + terms.windowMs - PIN_END_MS;
+  return lostAtMs(write.version) !== null && read.sentMs >= pinnedUntilMs;
 }
 
 function ledgerFindings(

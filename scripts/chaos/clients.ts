@@ -3,8 +3,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Agent, type Dispatcher, request } from "undici";
 import { codeOf, faultOf } from "../../src/demo/visitor.ts";
 import { DEVICES, type Device, type Operation } from "./history.ts";
+import { nowMs } from "./monotonic.ts";
 import { oneOf, seeded } from "./random.ts";
-import { GRACE_WINDOW_MS, type Stage } from "./stage.ts";
+import { type EdgeOnStage, GRACE_WINDOW_MS, type Stage } from "./stage.ts";
 import { hasPin } from "./witness.ts";
 
 export interface Traffic {
@@ -25,26 +26,33 @@ const LOOKS = 6;
 const LOOK_WITHIN_MS = GRACE_WINDOW_MS * 1.3;
 const ABORT_WITHIN_MS = 80;
 const TIMEOUT_MS = 20_000;
+/** Written only by the region that becomes a session's home. */
+const AFFINITY = "meridian_affinity=";
 
-/** Users who look at what they write, each from three clients, each request through any edge. */
+/** Users who look at what they write, each from three clients, each request through any edge of one fleet. */
 export class Clients {
   readonly operations: Operation[] = [];
   readonly #stage: Stage;
+  readonly #edges: readonly EdgeOnStage[];
+  /** Whose users these are, so that two fleets share none. */
+  readonly #fleet: string;
   readonly #traffic: Traffic;
   readonly #agent = new Agent({ connections: 64, keepAliveTimeout: 30_000 });
   readonly #busy = new Set<Promise<unknown>>();
   #running = true;
   #sent = 0;
 
-  constructor(stage: Stage, traffic: Traffic) {
+  constructor(stage: Stage, fleet: "edges" | "baseline", traffic: Traffic) {
     this.#stage = stage;
+    this.#edges = stage[fleet];
+    this.#fleet = fleet;
     this.#traffic = traffic;
   }
 
   start(): void {
     const { users, seed } = this.#traffic;
     for (let index = 0; index < users; index += 1) {
-      const clients = DEVICES.map((device) => new Client(`user-${index}`, device));
+      const clients = DEVICES.map((device) => new Client(`${this.#fleet}-user-${index}`, device));
       clients.forEach((client, nth) => {
         this.#keep(this.#live(client, clients, seeded(seed * 1_000 + index * DEVICES.length + nth)));
       });
@@ -86,24 +94,26 @@ export class Clients {
   async #send(client: Client, kind: Operation["kind"], key: string, chance: () => number): Promise<void> {
     const stage = this.#stage;
     this.#sent += 1;
-    const edge = oneOf(stage.edges, chance);
+    const edge = oneOf(this.#edges, chance);
     const { loseShare, slowUploadShare } = this.#traffic;
     const cut = cutOf(chance(), stage.abortShare, kind === "write" ? loseShare : 0);
     const uploadMs = kind === "write" && chance() < slowUploadShare ? GRACE_WINDOW_MS * 1.2 : 0;
     const life = stage.redisLives;
     const asked = {
-      id: `op-${this.#sent}`,
+      id: `${this.#fleet}-${this.#sent}`,
       user: client.user,
       device: client.device,
       edge: edge.id,
+      home: client.home ?? edge.nearest,
       kind,
       key,
       phase: stage.phase,
+      uploadMs,
       cut,
-      sentMs: performance.now(),
+      sentMs: nowMs(),
     };
     const signal = cut === "client" ? AbortSignal.timeout(Math.ceil(chance() * ABORT_WITHIN_MS)) : null;
-    const seen = await this.#exchange(client, `${edge.httpUrl}/items/${key}`, { ...asked, uploadMs, signal });
+    const seen = await this.#exchange(client, `${edge.httpUrl}/items/${key}`, { ...asked, signal });
     const served = seen.status !== null && seen.status < 300;
     const ask = kind === "write" && served && seen.consistency === null;
     const operation: Operation = { ...asked, ...seen, recorded: null };
@@ -131,8 +141,8 @@ export class Clients {
         bodyTimeout: TIMEOUT_MS,
         signal,
       });
-      const headMs = performance.now();
-      client.keepCookies(answer.headers["set-cookie"]);
+      const headMs = nowMs();
+      client.keepCookies(answer);
       const text = await answer.body.text().catch(() => "");
       return { headMs, ...headOf(answer), fault: faultOf(text) };
     } catch (error) {
@@ -143,8 +153,7 @@ export class Clients {
 
 type Seen = Pick<Operation, "headMs" | "status" | "fault" | "version" | "region" | "reason" | "consistency">;
 
-interface Sending extends Pick<Operation, "kind" | "id" | "cut"> {
-  readonly uploadMs: number;
+interface Sending extends Pick<Operation, "kind" | "id" | "cut" | "uploadMs"> {
   readonly signal: AbortSignal | null;
 }
 
@@ -162,6 +171,8 @@ const NOTHING_SEEN: Seen = {
 class Client {
   readonly user: string;
   readonly device: Device;
+  /** The region that its affinity cookie names; null without one. */
+  home: string | null = null;
   readonly #cookies = new Map<string, string>();
 
   constructor(user: string, device: Device) {
@@ -182,12 +193,13 @@ class Client {
     };
   }
 
-  keepCookies(given: string | string[] | undefined): void {
+  keepCookies({ headers }: Dispatcher.ResponseData): void {
     if (this.device === "bare") return;
-    for (const line of [given ?? []].flat()) {
+    for (const line of [headers["set-cookie"] ?? []].flat()) {
       const [pair = ""] = line.split(";", 1);
       const at = pair.indexOf("=");
       this.#cookies.set(pair.slice(0, at), pair.slice(at + 1));
+      if (pair.startsWith(AFFINITY)) this.home = String(headers["x-meridian-region"]);
     }
   }
 }

@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { eventually } from "../../test/support/eventually.ts";
 import { startRedis } from "../../test/support/redis.ts";
+import { call } from "./admin-call.ts";
 import { Link } from "./link.ts";
+import { promote, promoteBehindAnEdge, promoteLossy } from "./promotions.ts";
 import { oneOf } from "./random.ts";
 import type { Stage } from "./stage.ts";
 
@@ -17,7 +19,6 @@ export interface ChaosFault {
   readonly run: (stage: Stage, chance: () => number, forMs: number) => Promise<void>;
 }
 
-/** Promotions come with the write region that can move: a region becomes writer with, and without, a lost tail. */
 export const FAULTS: readonly ChaosFault[] = [
   { name: "redis-kill", forMs: 2_000, redis: true, run: killRedis },
   { name: "redis-restart", forMs: 0, redis: true, run: killRedis },
@@ -31,18 +32,21 @@ export const FAULTS: readonly ChaosFault[] = [
   { name: "edge-kill", forMs: 1_000, run: killEdge },
   { name: "edge-restart", forMs: 500, run: restartEdge },
   { name: "client-aborts", forMs: 3_000, run: abort },
-  { name: "replica-freeze", forMs: 5_000, run: inWorld("freeze", "eu-west", "thaw") },
+  { name: "replica-freeze", forMs: 5_000, run: inWorld("freeze", "replica", "thaw") },
   { name: "region-slow", forMs: 2_000, run: slowWriter },
-  { name: "region-kill", forMs: 2_000, run: inWorld("kill", "eu-west", "revive") },
-  { name: "writer-kill", forMs: 1_500, region: true, run: inWorld("kill", "us-east", "revive") },
+  { name: "region-kill", forMs: 2_000, run: inWorld("kill", "replica", "revive") },
+  { name: "writer-kill", forMs: 1_500, region: true, run: inWorld("kill", "writer", "revive") },
   { name: "drain", forMs: 2_000, run: drain },
-  { name: "clocks", forMs: 4_000, run: clocksApart },
+  { name: "clocks-4", forMs: 4_000, run: clocksApart([0, 2_000, -2_000]) },
+  { name: "clocks-30", forMs: 4_000, run: clocksApart([0, 30_000, -30_000]) },
+  { name: "promote", forMs: 4_000, run: promote },
+  { name: "promote-lossy", forMs: 5_000, region: true, run: promoteLossy },
+  { name: "stale-edge", forMs: 6_000, redis: true, run: promoteBehindAnEdge },
 ];
 
 /** For commits in flight to be answered by nobody. */
 const HOLD_MS = 400;
 const TAIL_LOST_MS = 300;
-const CLOCKS_APART_MS = 30_000;
 
 async function killRedis(stage: Stage, _chance: () => number, forMs: number): Promise<void> {
   stage.redisLives += 1;
@@ -78,7 +82,7 @@ async function failOver(stage: Stage, _chance: () => number, forMs: number): Pro
   stage.redisLives += 1;
   await Promise.all([primary.kill(), replication.close()]);
   await replica.command("REPLICAOF NO ONE");
-  for (const edge of stage.edges) edge.redis.port = replica.port;
+  for (const edge of stage.everyEdge) edge.redis.port = replica.port;
   stage.redis = replica;
 }
 
@@ -99,10 +103,10 @@ async function stallRedis(stage: Stage, chance: () => number, forMs: number): Pr
 /** Killed while writes are committed and not yet answered. */
 async function killEdge(stage: Stage, chance: () => number, forMs: number): Promise<void> {
   const edge = oneOf(stage.edges, chance);
-  await stage.world.order({ act: "hold", region: "us-east", ms: HOLD_MS });
+  await stage.world.order({ act: "hold", region: stage.writer, ms: HOLD_MS });
   await sleep(HOLD_MS);
   await stage.endEdge(edge, "SIGKILL");
-  await stage.world.order({ act: "hold", region: "us-east", ms: 0 });
+  await stage.world.order({ act: "hold", region: stage.writer, ms: 0 });
   await sleep(forMs);
   await stage.startEdge(edge);
 }
@@ -122,43 +126,34 @@ async function abort(stage: Stage, _chance: () => number, forMs: number): Promis
 }
 
 async function slowWriter(stage: Stage, _chance: () => number, forMs: number): Promise<void> {
-  await stage.world.order({ act: "slow", region: "us-east", ms: 600 });
+  await stage.world.order({ act: "slow", region: stage.writer, ms: 600 });
   await sleep(forMs);
-  await stage.world.order({ act: "slow", region: "us-east", ms: 0 });
+  await stage.world.order({ act: "slow", region: stage.writer, ms: 0 });
 }
 
-async function drain(stage: Stage, chance: () => number, forMs: number): Promise<void> {
-  const { adminUrl } = oneOf(stage.edges, chance);
-  await post(`${adminUrl}/v1/regions/eu-west/drain`);
+async function drain({ edges, replica }: Stage, chance: () => number, forMs: number): Promise<void> {
+  const { adminUrl } = oneOf(edges, chance);
+  await call(`${adminUrl}/v1/regions/${replica}/drain`, { reason: "chaos" });
   await sleep(forMs);
-  await post(`${adminUrl}/v1/regions/eu-west/undrain`);
+  await call(`${adminUrl}/v1/regions/${replica}/undrain`, { reason: "chaos" });
 }
 
-/** One edge's wall clock half a minute ahead, another's as much behind. */
-async function clocksApart(stage: Stage, _chance: () => number, forMs: number): Promise<void> {
-  const set = (offsets: readonly number[]) =>
-    Promise.all(
-      stage.edges.map(({ process }, index) => process?.order({ act: "clock", ms: offsets[index] ?? 0 })),
-    );
-  await set([0, CLOCKS_APART_MS, -CLOCKS_APART_MS]);
-  await sleep(forMs);
-  await set([]);
-}
-
-function inWorld(broken: string, region: string, healed: string): ChaosFault["run"] {
-  return async ({ world }, _chance, forMs) => {
-    await world.order({ act: broken, region });
+/** Wall clocks of the edges, one after the other, this far off. */
+function clocksApart(offsetsMs: readonly number[]): ChaosFault["run"] {
+  return async (stage, _chance, forMs) => {
+    const set = (offsets: readonly number[]) =>
+      Promise.all(stage.edges.map((edge, index) => stage.setClock(edge, offsets[index] ?? 0)));
+    await set(offsetsMs);
     await sleep(forMs);
-    await world.order({ act: healed, region });
+    await set([]);
   };
 }
 
-async function post(url: string): Promise<void> {
-  const answer = await fetch(url, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ reason: "chaos" }),
-  });
-  if (!answer.ok) throw new Error(`POST ${url}: ${answer.status} ${await answer.text()}`);
-  await answer.body?.cancel();
+function inWorld(broken: string, which: "writer" | "replica", healed: string): ChaosFault["run"] {
+  return async (stage, _chance, forMs) => {
+    const region = stage[which];
+    await stage.world.order({ act: broken, region });
+    await sleep(forMs);
+    await stage.world.order({ act: healed, region });
+  };
 }

@@ -3,22 +3,20 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo, Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { formatPosition } from "../../src/demo/application.ts";
-import type { RegionStore, ReplicationLink } from "../../src/demo/replication.ts";
+import type { Execution } from "./history.ts";
+import type { RegionCopy } from "./region-copy.ts";
+import type { WriteLog } from "./write-log.ts";
 
-/** What the regions of one world share. */
 export interface RegionParts {
   readonly id: string;
-  readonly writer: boolean;
   /** Half of it before the work, half after. */
   readonly delayMs: number;
-  readonly epoch: () => number;
-  readonly store: RegionStore;
-  readonly link: ReplicationLink;
-  /** Writes to the log of the world, and to its ledger. */
-  readonly commit: (
-    operation: string,
-    key: string,
-  ) => { readonly version: number; readonly position: number };
+  /** Of the world. */
+  readonly log: WriteLog;
+  /** Of this region. */
+  readonly copy: RegionCopy;
+  /** Appends to the log and to the ledger. */
+  readonly commit: (operation: string, key: string) => Execution;
 }
 
 const JSON_TYPE = { "content-type": "application/json" };
@@ -82,30 +80,36 @@ export class ChaosRegion {
   }
 
   #health(response: ServerResponse): void {
-    const { writer, epoch, store, link } = this.#parts;
-    const lagMs = writer ? 0 : link.observedLagMs;
-    const applied = formatPosition(store.position);
+    const { log, copy } = this.#parts;
+    const writer = log.writer === this.id;
+    const lagMs = writer ? 0 : copy.observedLagMs;
+    const applied = formatPosition(copy.position);
     response.writeHead(200, JSON_TYPE);
-    response.end(JSON.stringify({ status: "ok", writer, epoch: epoch(), applied, lagMs }));
+    response.end(JSON.stringify({ status: "ok", writer, epoch: log.epoch, applied, lagMs }));
   }
 
   async #work(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { store, writer } = this.#parts;
     const key = (request.url ?? "").replace("/items/", "");
     if (request.method === "GET") {
-      const version = store.version(key);
+      const version = this.#parts.copy.version(key);
       await this.#travel();
       response.writeHead(200, { "x-chaos-version": version }).end();
-    } else if (!writer) response.writeHead(421).end();
-    else await this.#write(request, response, key);
+    } else if (this.#mayWrite(request)) await this.#write(request, response, key);
+    else response.writeHead(421).end();
+  }
+
+  #mayWrite({ headers }: IncomingMessage): boolean {
+    const { log } = this.#parts;
+    return log.writer === this.id && !log.fenced && headers["x-meridian-write-epoch"] === `${log.epoch}`;
   }
 
   async #write({ headers, socket }: IncomingMessage, response: ServerResponse, key: string): Promise<void> {
-    const { version, position } = this.#parts.commit(String(headers["x-chaos-operation"]), key);
+    const life = this.#life;
+    const { version, epoch, position } = this.#parts.commit(String(headers["x-chaos-operation"]), key);
     await sleep(this.holdMs);
-    if (headers["x-chaos-lose"] !== undefined) return void socket.destroy();
+    if (headers["x-chaos-lose"] !== undefined || life !== this.#life) return void socket.destroy();
     await this.#travel();
-    const at = `${this.#parts.epoch()}:${formatPosition(position)}`;
+    const at = `${epoch}:${formatPosition(position)}`;
     const evidence = { "x-meridian-wrote": "1", "x-meridian-position": at };
     response.writeHead(200, { "x-chaos-version": version, ...evidence }).end();
   }

@@ -1,30 +1,34 @@
-import { systemClock } from "../../src/clock.ts";
-import { RegionStore, ReplicationLink } from "../../src/demo/replication.ts";
 import { type Order, takeOrders } from "./child.ts";
-import type { Execution } from "./history.ts";
+import type { Outage, WorldRecord } from "./history.ts";
+import { nowMs } from "./monotonic.ts";
 import { seeded } from "./random.ts";
 import { ChaosRegion } from "./region.ts";
+import { RegionCopy } from "./region-copy.ts";
+import { WriteLog } from "./write-log.ts";
 
-/** Least and most of a replica's lag, which wanders between them. */
+/** Least and most of the region's lag, which wanders between them, while it is a replica. */
 interface Setup {
   readonly id: string;
   readonly delayMs: number;
-  readonly lagMs: readonly [number, number] | null;
+  readonly lagMs: readonly [number, number];
 }
 
 const SETUPS: readonly Setup[] = [
-  { id: "us-east", delayMs: 30, lagMs: null },
+  { id: "us-east", delayMs: 30, lagMs: [100, 600] },
   { id: "eu-west", delayMs: 4, lagMs: [100, 600] },
   { id: "ap-south", delayMs: 16, lagMs: [400, 1_800] },
 ];
+const FIRST_WRITER = "us-east";
 const LAG_CHANGES_EVERY_MS = 700;
 
 /** The simulated regions of a chaos run, in a process of their own: what they do is not the edges' or the clients' load. */
 class World {
-  readonly #executions: Execution[] = [];
-  readonly #links = new Map<string, ReplicationLink>();
+  readonly #log = new WriteLog(FIRST_WRITER);
+  readonly #outages: (Outage & { toMs: number | null })[] = [];
+  readonly #copies: ReadonlyMap<string, RegionCopy> = new Map(
+    SETUPS.map(({ id }) => [id, new RegionCopy(id, this.#log)]),
+  );
   readonly #regions: readonly ChaosRegion[] = SETUPS.map((setup) => this.#build(setup));
-  #position = 0;
 
   async listen(): Promise<Readonly<Record<string, string>>> {
     await Promise.all(this.#regions.map((region) => region.listen()));
@@ -32,39 +36,77 @@ class World {
   }
 
   wander(chance: () => number): void {
-    for (const { id, lagMs } of SETUPS) {
-      const link = this.#links.get(id);
-      if (link !== undefined && lagMs !== null) link.lagMs = lagMs[0] + (lagMs[1] - lagMs[0]) * chance();
-    }
+    for (const { id, lagMs } of SETUPS) this.#copy(id).lagMs = lagMs[0] + (lagMs[1] - lagMs[0]) * chance();
   }
 
-  async act({ act, region: id, ms = 0 }: Order): Promise<unknown> {
+  async act({ act, region: id = "", ms = 0 }: Order): Promise<unknown> {
+    if (act === "record") return this.#record;
     const region = this.#regions.find((candidate) => candidate.id === id);
-    if (act === "ledger") return this.#executions;
-    if (act === "kill") return region?.kill();
-    if (act === "revive") return region?.listen();
-    if (act === "freeze") return this.#links.get(id ?? "")?.freeze();
-    if (act === "thaw") return this.#links.get(id ?? "")?.thaw();
-    if (region !== undefined && act === "slow") region.slowMs = ms;
-    if (region !== undefined && act === "hold") region.holdMs = ms;
+    if (region === undefined) throw new Error(`no region named ${id}`);
+    if (act === "kill") return this.#kill(region);
+    if (act === "revive") return this.#revive(region);
+    if (act === "freeze") return this.#copy(id).freeze();
+    if (act === "thaw") return this.#copy(id).thaw();
+    if (act === "hand-over") return this.#handOverTo(id);
+    if (act === "sever") return this.#sever(region);
+    if (act === "promote") return this.#promote(id);
+    if (act === "slow") region.slowMs = ms;
+    if (act === "hold") region.holdMs = ms;
     return undefined;
   }
 
-  #build({ id, delayMs, lagMs }: Setup): ChaosRegion {
-    const store = new RegionStore();
-    const link = new ReplicationLink(store, systemClock, 0);
-    if (lagMs !== null) this.#links.set(id, link);
-    const commit = (operation: string, key: string) => this.#commit(store, operation, key);
-    return new ChaosRegion({ id, writer: lagMs === null, delayMs, epoch: () => 1, store, link, commit });
+  get #record(): WorldRecord {
+    const { executions, reigns } = this.#log;
+    return { executions, reigns, outages: this.#outages };
   }
 
-  #commit(store: RegionStore, operation: string, key: string) {
-    this.#position += 1;
-    const version = store.version(key) + 1;
-    const entry = { position: this.#position, key, version, writtenAtMs: systemClock.now() };
-    store.apply(entry);
-    this.#executions.push({ operation, key, version });
-    for (const link of this.#links.values()) link.push(entry);
+  #copy(id: string): RegionCopy {
+    const copy = this.#copies.get(id);
+    if (copy === undefined) throw new Error(`no region named ${id}`);
+    return copy;
+  }
+
+  async #kill(region: ChaosRegion): Promise<void> {
+    this.#outages.push({ region: region.id, fromMs: nowMs(), toMs: null });
+    await region.kill();
+  }
+
+  async #revive(region: ChaosRegion): Promise<void> {
+    await region.listen();
+    const outage = this.#outages.findLast(({ region: id }) => id === region.id);
+    if (outage !== undefined) outage.toMs = nowMs();
+  }
+
+  /** The writer takes no more writes, and the one that shall follow it has them all. */
+  #handOverTo(id: string): void {
+    this.#log.fenced = true;
+    this.#copy(id).catchUp();
+  }
+
+  /** The writer is gone, and what no replica has of it stays with it. */
+  async #sever(writer: ChaosRegion): Promise<void> {
+    for (const copy of this.#copies.values()) copy.freeze();
+    await this.#kill(writer);
+  }
+
+  /** Where this region is, the next epoch begins; whoever is further goes back to it. */
+  #promote(id: string): void {
+    this.#log.promote(id, this.#copy(id).position);
+    for (const copy of this.#copies.values()) {
+      copy.rewind();
+      copy.thaw();
+    }
+  }
+
+  #build({ id, delayMs }: Setup): ChaosRegion {
+    const commit = (operation: string, key: string) => this.#commit(operation, key);
+    return new ChaosRegion({ id, delayMs, log: this.#log, copy: this.#copy(id), commit });
+  }
+
+  #commit(operation: string, key: string) {
+    const entry = this.#log.append(operation, key);
+    this.#copy(this.#log.writer).catchUp();
+    for (const copy of this.#copies.values()) copy.follow();
     return entry;
   }
 }

@@ -1,41 +1,19 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { check, type Mode, type Terms, violations } from "../../scripts/chaos/checker.ts";
-import type { Execution, Operation } from "../../scripts/chaos/history.ts";
+import type { ClockOffset, Execution, Operation } from "../../scripts/chaos/history.ts";
+import { executionOf, historyOf, operation } from "./played.ts";
 
 const STRICT: Terms = {
   mode: "strict",
   stalenessMs: 500,
+  windowMs: 3_000,
+  skewMs: 5_000,
   outcomeUnknown: ({ phase }) => phase === "region-fault",
   unrecordable: ({ phase }) => phase === "redis-fault",
 };
 
 const under = (mode: Mode): Terms => ({ ...STRICT, mode });
-
-let made = 0;
-
-/** A request that was served in 10 ms, unless something else is said. */
-function operation(given: Partial<Operation> & Pick<Operation, "kind" | "sentMs">): Operation {
-  made += 1;
-  return {
-    id: `op-${made}`,
-    user: "ada",
-    device: "browser-1",
-    edge: "edge-1",
-    key: "ada-0",
-    phase: "calm",
-    headMs: given.sentMs + 10,
-    status: 200,
-    fault: null,
-    version: 0,
-    region: "us-east",
-    reason: null,
-    consistency: null,
-    cut: null,
-    recorded: null,
-    ...given,
-  };
-}
 
 const write = (sentMs: number, version: number, more: Partial<Operation> = {}) =>
   operation({ kind: "write", sentMs, version, ...more });
@@ -45,11 +23,11 @@ const read = (sentMs: number, version: number, more: Partial<Operation> = {}) =>
 const LOST = { headMs: null, status: null, version: null } as const;
 
 function found(operations: readonly Operation[], terms = STRICT, executions: readonly Execution[] = []) {
-  return check({ operations, executions }, terms).map(({ kind, pardon }) => [kind, pardon]);
+  return check(historyOf({ operations, executions }), terms).map(({ kind, pardon }) => [kind, pardon]);
 }
 
-function ledger(executed: Operation, version: number): Execution {
-  return { operation: executed.id, key: executed.key, version };
+function ledger(executed: Operation, version: number, more: Partial<Execution> = {}): Execution {
+  return executionOf(executed, { version, ...more });
 }
 
 describe("the checker: read your writes", () => {
@@ -68,7 +46,7 @@ describe("the checker: read your writes", () => {
 
   it("names the newest write that is missing", () => {
     const [first, second] = [write(0, 1), write(20, 2)];
-    const [finding] = check({ operations: [first, second, read(40, 0)], executions: [] }, STRICT);
+    const [finding] = check(historyOf({ operations: [first, second, read(40, 0)] }), STRICT);
     assert.equal(finding?.because, second);
   });
 
@@ -137,6 +115,74 @@ describe("the checker: monotonic reads", () => {
   });
 });
 
+describe("the checker: promotions", () => {
+  const written = write(0, 7);
+  const lost = ledger(written, 7, { lostAtMs: 500 });
+
+  it("finds a read that lacks a lost write and does not say so, while its user is pinned", () => {
+    assert.deepEqual(found([written, read(1_000, 3)], STRICT, [lost]), [["stale", null]]);
+    const said = read(1_000, 3, { consistency: "lost" });
+    assert.deepEqual(found([written, said], STRICT, [lost]), [["stale", "read-said"]]);
+  });
+
+  it("pardons it when the pin is over, but never a write that no promotion lost", () => {
+    assert.deepEqual(found([written, read(4_000, 3)], STRICT, [lost]), [["stale", "lost-long-ago"]]);
+    assert.deepEqual(found([written, read(4_000, 3)], STRICT, [ledger(written, 7)]), [["stale", null]]);
+  });
+
+  it("holds an older write that was not lost against a read that lacks both", () => {
+    const kept = write(0, 5);
+    const seen = check(
+      historyOf({ operations: [kept, written, read(4_000, 3)], executions: [lost, ledger(kept, 5)] }),
+      STRICT,
+    );
+    assert.deepEqual(
+      seen.map(({ because, pardon }) => [because?.id, pardon]),
+      [[kept.id, null]],
+    );
+  });
+
+  it("lets what comes after a promotion stand for what it lost", () => {
+    const next = write(1_000, 8);
+    assert.deepEqual(found([written, next, read(2_000, 8)], STRICT, [lost, ledger(next, 8)]), []);
+  });
+
+  it("pardons reads that go back behind a lost write that was never answered", () => {
+    const unanswered = write(0, 7, LOST);
+    const seen = [unanswered, read(100, 7), read(1_000, 3)];
+    const gone = ledger(unanswered, 7, { lostAtMs: 500 });
+    assert.deepEqual(found(seen, STRICT, [gone]), [["not-monotonic", "unanswered"]]);
+  });
+});
+
+describe("the checker: clocks", () => {
+  const off = (edge: string, offsetMs: number): ClockOffset => ({ edge, offsetMs, fromMs: 0, toMs: 9_000 });
+  const written = write(0, 1);
+  const stale = read(20, 0, { edge: "edge-2" });
+  const pardons = (clocks: readonly ClockOffset[], operations = [written, stale], mode: Mode = "cookie") =>
+    check(historyOf({ operations, clocks }), under(mode))
+      .filter(({ kind }) => kind === "stale")
+      .map(({ pardon }) => pardon);
+
+  it("pardons in mode cookie a reader whose edge is further ahead of the token's than a token allows", () => {
+    assert.deepEqual(pardons([off("edge-1", -3_000), off("edge-2", 3_000)]), ["clocks"]);
+    assert.deepEqual(pardons([off("edge-1", -2_000), off("edge-2", 2_000)]), [null]);
+    assert.deepEqual(pardons([off("edge-1", 30_000), off("edge-2", 0)]), [null]);
+  });
+
+  it("pardons it in no other mode, and not when the clocks were set before or after", () => {
+    assert.deepEqual(pardons([off("edge-1", -30_000)], [written, stale], "strict"), [null]);
+    const before = { ...off("edge-1", -30_000), fromMs: -200, toMs: -100 };
+    assert.deepEqual(pardons([before]), [null]);
+  });
+
+  it("looks at the token that the browser holds, which is that of its last write", () => {
+    const next = write(15, 9, { key: "ada-1", edge: "edge-3", headMs: 18 });
+    assert.deepEqual(pardons([off("edge-3", -30_000)], [written, next, stale]), ["clocks"]);
+    assert.deepEqual(pardons([off("edge-1", -30_000)], [written, next, stale]), [null]);
+  });
+});
+
 describe("the checker: writes", () => {
   it("finds a write that was executed twice", () => {
     const twice = write(0, 2);
@@ -170,7 +216,7 @@ describe("the checker: writes", () => {
 
   it("calls only what nothing pardons a violation", () => {
     const operations = [write(0, 1), read(20, 0, { consistency: "degraded" }), read(20, 0)];
-    assert.equal(check({ operations, executions: [] }, STRICT).length, 2);
-    assert.equal(violations(check({ operations, executions: [] }, STRICT)).length, 1);
+    assert.equal(check(historyOf({ operations }), STRICT).length, 2);
+    assert.equal(violations(check(historyOf({ operations }), STRICT)).length, 1);
   });
 });
