@@ -65,6 +65,8 @@ interface Context {
   readonly terms: Terms;
   /** Who wrote this version; null when nobody that we know of. */
   readonly sourceOf: (version: number | null) => Operation | null;
+  /** Whether the region that served a read had not applied this write, whatever the read is about. */
+  readonly lacked: (read: Operation, write: Operation) => boolean;
   /** When a promotion lost this version; null when none did. */
   readonly lostAtMs: (version: number | null) => number | null;
   /** Whether the token that this browser reads with may be no pin where it reads. */
@@ -84,36 +86,49 @@ function contextOf(
   return {
     terms,
     sourceOf: (version) => byId.get(own.get(version ?? 0)?.operation ?? "") ?? null,
+    lacked: (read, { version }) => {
+      const execution = own.get(version ?? 0);
+      if (execution === undefined || execution.lostAtMs !== null) return false;
+      return (execution.appliedAtMs[read.region ?? ""] ?? Number.POSITIVE_INFINITY) > (read.headMs ?? 0);
+    },
     lostAtMs: (version) => own.get(version ?? 0)?.lostAtMs ?? null,
     clocksApart: (read) => aheadOfToken(read, ofUser, clocks) > terms.skewMs,
   };
 }
 
 function readFindings(ofUser: readonly Operation[], context: Context): readonly Finding[] {
-  return [...Map.groupBy(ofUser, ({ key }) => key).values()].flatMap((ofKey) => {
-    const reads = ofKey.filter((one) => one.kind === "read" && succeeded(one));
-    const writes = ofKey.filter((one) => one.kind === "write" && succeeded(one));
-    return reads.flatMap((read) => [
-      ...worst("stale", read, writes, (write) => stalePardon(write, read, context)),
-      ...worst("not-monotonic", read, reads, (earlier) => monotonicPardon(earlier, read, context)),
-    ]);
+  const reads = ofUser.filter((one) => one.kind === "read" && succeeded(one));
+  const writes = ofUser.filter((one) => one.kind === "write" && succeeded(one));
+  const readsOf = Map.groupBy(reads, ({ key }) => key);
+  return reads.flatMap((read) => {
+    const unread = writes.filter((write) => before(write, read) && lacks(read, write, context));
+    const newer = (readsOf.get(read.key) ?? []).filter(
+      (earlier) => before(earlier, read) && isNewer(earlier, read),
+    );
+    return [
+      ...worst("stale", read, unread, (write) => stalePardon(write, read, context)),
+      ...worst("not-monotonic", read, newer, (earlier) => monotonicPardon(earlier, read, context)),
+    ];
   });
 }
 
-/** Of all that arrived before the read was sent, and is newer than what it saw: what least can be pardoned. */
+/** By what it returned, or, about another of the user's keys, by what its region had: an edge promises all or none. */
+function lacks(read: Operation, write: Operation, { lacked }: Context): boolean {
+  return read.key === write.key ? isNewer(write, read) : lacked(read, write);
+}
+
+/** Of what a read lacks: what least can be pardoned, else the newest that was promised. */
 function worst(
   kind: Finding["kind"],
   read: Operation,
-  candidates: readonly Operation[],
+  missing: readonly Operation[],
   pardonOf: (because: Operation) => Pardon | null,
 ): readonly Finding[] {
-  const missing = candidates.filter((one) => before(one, read) && isNewer(one, read));
   const judged = newest(missing).map((because) => ({ because, pardon: pardonOf(because) }));
-  const [first] = judged;
   const found =
     judged.find(({ pardon }) => pardon === null) ??
     judged.find(({ pardon }) => pardon !== "not-promised") ??
-    first;
+    judged[0];
   return found === undefined ? [] : [{ kind, operation: read, ...found }];
 }
 

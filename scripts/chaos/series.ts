@@ -22,6 +22,7 @@ interface RunFigures {
   readonly seconds: number;
   readonly faults: readonly string[];
   readonly failed: string;
+  readonly pardoned: string;
   readonly violations: readonly Finding[];
 }
 
@@ -55,8 +56,8 @@ async function conclude(
   { history, findings, faultsRun }: ChaosResult,
   { mode, seed, seconds, out, say }: Omit<SeriesOptions, "modes"> & { readonly mode: Mode },
 ): Promise<RunFigures> {
-  const failed = failures(history.operations);
-  say(`failed: ${failed}`);
+  const [failed, pardoned] = [failures(history.operations), pardons(findings)];
+  say(`failed: ${failed}; pardoned: ${pardoned}`);
   const broken = violations(findings);
   if (broken.length > 0) {
     const file = path.join(out, `${mode}-${seed}.ndjson`);
@@ -65,12 +66,20 @@ async function conclude(
     for (const finding of broken.slice(0, 5)) say(JSON.stringify(finding));
     say(`${broken.length} promises broken; the history is in ${file}`);
   }
-  return { mode, seed, seconds, faults: faultsRun, failed, violations: broken };
+  return { mode, seed, seconds, faults: faultsRun, failed, pardoned, violations: broken };
 }
 
 /** Requests that were not served and that nobody meant to lose, by what became of them. */
 function failures(operations: readonly Operation[]): string {
   const failed = operations.filter(({ status, cut }) => status !== 200 && cut === null);
-  const kinds = Map.groupBy(failed, ({ kind, status, fault }) => `${kind} ${fault ?? status}`);
+  return counted(failed.map(({ kind, status, fault }) => `${kind} ${fault ?? status}`));
+}
+
+function pardons(findings: readonly Finding[]): string {
+  return counted(findings.flatMap(({ kind, pardon }) => (pardon === null ? [] : `${kind} ${pardon}`)));
+}
+
+function counted(words: readonly string[]): string {
+  const kinds = Map.groupBy(words, (word) => word);
   return [...kinds].map(([kind, { length }]) => `${kind} ${length}`).join(", ") || "none";
 }

@@ -36,8 +36,20 @@ describe("the checker: read your writes", () => {
     assert.deepEqual(seen, [["stale", null]]);
   });
 
-  it("lets a read miss a write whose head arrived later, and a write of another key", () => {
-    assert.deepEqual(found([write(0, 1), read(9, 0), write(0, 1, { key: "bob-0" }), read(20, 1)]), []);
+  it("lets a read miss a write whose head arrived later", () => {
+    assert.deepEqual(found([write(0, 1), read(9, 0)]), []);
+  });
+
+  it("finds a read about something else from a region that lacked the write, and lets one be that had it", () => {
+    const written = write(0, 1);
+    const elsewhere = read(20, 0, { key: "ada-1", region: "eu-west" });
+    const of = (more: Partial<Execution>) => found([written, elsewhere], STRICT, [ledger(written, 1, more)]);
+    assert.deepEqual(of({}), [["stale", null]]);
+    assert.deepEqual(of({ appliedAtMs: { "eu-west": 31 } }), [["stale", null]]);
+    assert.deepEqual(of({ appliedAtMs: { "eu-west": 29 } }), []);
+    assert.deepEqual(of({ lostAtMs: 10 }), []);
+    const others = read(20, 0, { key: "bob-0", user: "bob", region: "eu-west" });
+    assert.deepEqual(found([written, others], STRICT, [ledger(written, 1)]), []);
   });
 
   it("lets a read miss a write whose answer nobody got", () => {
