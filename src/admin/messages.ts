@@ -46,7 +46,10 @@ export const explainBody = z.strictObject({
 });
 
 export const identityBody = z.strictObject({
-  kind: z.string().min(1).describe("`header:NAME`, `cookie:NAME` or `jwt:CLAIM`, as in consistency.identity."),
+  kind: z
+    .string()
+    .min(1)
+    .describe("`header:NAME`, `cookie:NAME` or `jwt:CLAIM`, as in consistency.identity."),
   value: z.string().min(1).describe("The value as the client sends it."),
 });
 export const releaseBody = identityBody.extend({ reason: reason.optional() });
