@@ -126,7 +126,7 @@ function newcomer(
 ): DecisionInputs {
   const intent = traffic === "reads" ? "read" : "write";
   const facts = { intent, jurisdictions, affinity: null, identified: false, chance } as const;
-  return { facts, pin: "free", view, rules, tried: [], attempts: 0 };
+  return { facts, pin: "free", hold: null, view, rules, tried: [], attempts: 0 };
 }
 
 function inTheEnd(admission: Admission): Admission {

@@ -1,11 +1,12 @@
 import { randomBytes } from "node:crypto";
 import { EventBus } from "../events.ts";
 import type { RedisClient } from "../redis.ts";
+import type { Position } from "../routing/position.ts";
 import { BirthMark } from "./birth-mark.ts";
 import type { FleetParts } from "./fleet-pins.ts";
 import { type FleetPinStore, GuardedPinStore, isUpWithin } from "./guarded.ts";
 import { RedisPinStore, SHARDS, shardKey, shardOf } from "./redis.ts";
-import type { Pid, PinInspection, Welcome } from "./store.ts";
+import { type Held, joinedHeld, type Pid, type PinInspection, type Welcome } from "./store.ts";
 
 /**
  * Pins on the nodes of a Redis Cluster. A node that is away concerns only the users whose shards it has: each shard
@@ -19,8 +20,8 @@ export class ClusterPinStore implements FleetPinStore {
   #said: boolean | null = null;
 
   /** The connection stays its maker's to close. */
-  constructor(client: RedisClient, namespace: string, { clock, events }: FleetParts) {
-    const store = new RedisPinStore(client, namespace);
+  constructor(client: RedisClient, namespace: string, { clock, events, tells }: FleetParts) {
+    const store = new RedisPinStore(client, namespace, tells);
     this.#events = events;
     this.#shards = Array.from({ length: SHARDS }, (_, shard) => {
       const news = new EventBus();
@@ -66,8 +67,8 @@ export class ClusterPinStore implements FleetPinStore {
     await Promise.all(pids.map((pid) => this.#of(pid).begin([pid], writeId, ttlMs)));
   }
 
-  async end(pids: readonly Pid[], writeId: string, ttlMs: number): Promise<void> {
-    await Promise.all(pids.map((pid) => this.#of(pid).end([pid], writeId, ttlMs)));
+  async end(pids: readonly Pid[], writeId: string, ttlMs: number, position?: Position | null): Promise<void> {
+    await Promise.all(pids.map((pid) => this.#of(pid).end([pid], writeId, ttlMs, position)));
   }
 
   /** A pin that one shard knows of is one, whatever the others cannot say. */
@@ -77,6 +78,16 @@ export class ClusterPinStore implements FleetPinStore {
     const failure = asked.find(({ status }) => status === "rejected");
     if (left === 0 && failure?.status === "rejected") throw failure.reason;
     return left;
+  }
+
+  /** A name of the user that cannot be asked for may hold more than the others say. */
+  async held(pids: readonly Pid[]): Promise<Held | null> {
+    const asked = await Promise.allSettled(pids.map((pid) => this.#of(pid).held([pid])));
+    const found = joinedHeld(asked.map((answer) => (answer.status === "fulfilled" ? answer.value : null)));
+    const failure = asked.find(({ status }) => status === "rejected");
+    if (failure?.status !== "rejected") return found;
+    if (found === null) throw failure.reason;
+    return { ...found, hold: { ...found.hold, open: true } };
   }
 
   inspect(pid: Pid): Promise<PinInspection | null> {

@@ -2,9 +2,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Clock } from "../clock.ts";
 import type { EventBus } from "../events.ts";
 import { redisCause } from "../redis.ts";
+import type { Position } from "../routing/position.ts";
 import type { BirthMark } from "./birth-mark.ts";
 import { Breaker, StoreAway } from "./breaker.ts";
-import type { Pid, PinInspection, PinStore, Welcome } from "./store.ts";
+import type { Held, Pid, PinInspection, PinStore, Welcome } from "./store.ts";
 
 const PROBE_PIN_MS = 1;
 const READY_POLL_MS = 10;
@@ -81,17 +82,16 @@ export class GuardedPinStore implements FleetPinStore {
     return this.breaker.run(() => this.#store.begin(pids, writeId, ttlMs));
   }
 
-  end(pids: readonly Pid[], writeId: string, ttlMs: number): Promise<void> {
-    return this.breaker.run(() => this.#store.end(pids, writeId, ttlMs));
+  end(pids: readonly Pid[], writeId: string, ttlMs: number, position?: Position | null): Promise<void> {
+    return this.breaker.run(() => this.#store.end(pids, writeId, ttlMs, position));
   }
 
-  /** Asked behind it, on the same connection, whether it still has its memory: else "none" would mean nothing. */
-  async remaining(pids: readonly Pid[]): Promise<number> {
-    const ask = () => Promise.all([this.#store.remaining(pids), this.#mark.isSame()]);
-    const [left, isSame] = await this.breaker.run(ask);
-    if (isSame) return left;
-    void this.#forgotten();
-    throw new StoreAway("the pin store has lost its memory");
+  remaining(pids: readonly Pid[]): Promise<number> {
+    return this.#withMemory(() => this.#store.remaining(pids));
+  }
+
+  held(pids: readonly Pid[]): Promise<Held | null> {
+    return this.#withMemory(() => this.#store.held(pids));
   }
 
   inspect(pid: Pid): Promise<PinInspection | null> {
@@ -117,6 +117,14 @@ export class GuardedPinStore implements FleetPinStore {
     const probe = this.#store.begin([this.#probePid], "probe", PROBE_PIN_MS);
     const [memoryMs] = await Promise.all([this.#mark.look(), probe]);
     return this.#welcome === null ? null : this.#welcome({ memoryMs, afterOutage }, this.#store);
+  }
+
+  /** Asked behind it, on the same connection, whether it still has its memory: else "none" would mean nothing. */
+  async #withMemory<T>(ask: () => Promise<T>): Promise<T> {
+    const [answer, isSame] = await this.breaker.run(() => Promise.all([ask(), this.#mark.isSame()]));
+    if (isSame) return answer;
+    void this.#forgotten();
+    throw new StoreAway("the pin store has lost its memory");
   }
 
   async #checkMemory(): Promise<void> {

@@ -2,6 +2,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Clock } from "../clock.ts";
 import type { EventBus } from "../events.ts";
 import { redisCause } from "../redis.ts";
+import { BY_WRITER, type Hold, joinedHolds } from "../routing/hold.ts";
+import type { Position } from "../routing/position.ts";
 import { StoreAway } from "./breaker.ts";
 import type { PinFeed } from "./feed.ts";
 import { MemoryPinStore } from "./memory.ts";
@@ -12,8 +14,8 @@ import type { Pid, PinInspection, PinStore, Return } from "./store.ts";
 /** Whether the store that every edge reads has a write's pin. */
 export type Recorded = "recorded" | "unrecorded";
 
-/** What the stores say; `unknown` when the shared one did not answer. */
-export type LookUp = "pinned" | "free" | "unknown";
+/** What the stores say: what holds the user, that nothing does, or that the shared one did not answer. */
+export type LookUp = Hold | "free" | "unknown";
 
 /** What is sent before a store that is back counts as up; the rest follows. */
 const AT_ONCE = { atMost: 10_000, withinMs: 1_000 };
@@ -73,26 +75,46 @@ export class PinLayers {
   }
 
   /** Never rejects. When it is not recorded, the intent lives out its time in the shared store. */
-  end(pids: readonly Pid[], writeId: string, ttlMs: number): Promise<Recorded> {
-    void this.#local.end(pids, writeId, ttlMs);
-    return this.#record("end", (store) => store.end(pids, writeId, ttlMs));
+  end(
+    pids: readonly Pid[],
+    writeId: string,
+    ttlMs: number,
+    position: Position | null = null,
+  ): Promise<Recorded> {
+    void this.#local.end(pids, writeId, ttlMs, position);
+    return this.#record("end", (store) => store.end(pids, writeId, ttlMs, position));
   }
 
-  isPinnedHere(pids: readonly Pid[]): boolean {
-    return this.#local.remainingNow(pids) > 0 || this.#feed?.believes(pids) === true;
+  /** What this edge's own writes hold these users to; null when they do not. */
+  holdHere(pids: readonly Pid[]): Hold | null {
+    return this.#local.holdNow(pids);
   }
 
-  /** Never rejects. One round trip, unless this process knows already, of a fresh feed also that they are not pinned. */
-  async lookUp(pids: readonly Pid[]): Promise<LookUp> {
-    if (this.isPinnedHere(pids)) return "pinned";
+  /** Whether another edge has told of a write of theirs. */
+  isTold(pids: readonly Pid[]): boolean {
+    return this.#feed?.believes(pids) === true;
+  }
+
+  /**
+   * Never rejects. One round trip, unless a fresh feed knows that they are not pinned. Of a pin it says only that
+   * there is one, or with `exact` what it holds the user to.
+   */
+  async lookUp(pids: readonly Pid[], exact: boolean): Promise<LookUp> {
+    const here = this.holdHere(pids);
     const shared = this.#shared;
-    if (shared === null || this.#isToldFree(pids)) return "free";
+    if (shared === null) return here ?? "free";
+    if (!exact && here !== null) return here;
+    if (here === null && this.#isToldFree(pids)) return "free";
     const askedAtMs = this.#clock.now();
-    const left = await this.#ask("remaining", () => shared.remaining(pids));
-    const result = this.#meaningOf(left, pids);
-    if (left === "away") return result;
-    this.#events.emit("pinLookedUp", { durationMs: this.#clock.now() - askedAtMs, result });
-    return result;
+    const answer = await this.#ask("remaining", () => askFor(shared, pids, exact));
+    const result = this.#meaningOf(answer, pids);
+    if (answer !== "away") {
+      const word = typeof result === "string" ? result : "pinned";
+      this.#events.emit("pinLookedUp", { durationMs: this.#clock.now() - askedAtMs, result: word });
+    }
+    if (here === null || result === "unknown") return result;
+    // What was not recorded is nowhere but here, and what else was not recorded nobody knows.
+    return result === "free" ? { ...here, open: true } : (joinedHolds(result, here) ?? here);
   }
 
   /** Rejects when the shared store cannot be asked. */
@@ -141,11 +163,12 @@ export class PinLayers {
     return feed?.isFresh === true && this.isSure && this.#shared?.isUp !== false && !feed.holds(pids);
   }
 
-  #meaningOf(left: number | "failed" | "away", pids: readonly Pid[]): LookUp {
-    if (typeof left === "number" && left > 0) return "pinned";
-    const isAnswer = left === 0 && !pids.some((pid) => this.#isQuarantined(this.#partOf(pid)));
-    if (isAnswer) return "free";
-    return this.#feed?.holds(pids) ? "pinned" : "unknown";
+  /** In quarantine a pin is believed, but not that it is all there is. */
+  #meaningOf(answer: Hold | null | "failed" | "away", pids: readonly Pid[]): LookUp {
+    const isWhole = !pids.some((pid) => this.#isQuarantined(this.#partOf(pid)));
+    if (answer !== null && typeof answer === "object") return isWhole ? answer : { ...answer, open: true };
+    if (answer === null && isWhole) return "free";
+    return this.#feed?.holds(pids) ? BY_WRITER : "unknown";
   }
 
   /** What was pinned here is pinned there again, and what others may still have to tell is waited for. */
@@ -183,4 +206,9 @@ export class PinLayers {
       return "failed";
     }
   }
+}
+
+async function askFor(store: PinStore, pids: readonly Pid[], exact: boolean): Promise<Hold | null> {
+  if (exact) return (await store.held(pids))?.hold ?? null;
+  return (await store.remaining(pids)) > 0 ? BY_WRITER : null;
 }

@@ -1,14 +1,32 @@
 import type { Clock } from "../clock.ts";
-import type { Pid, PinInspection, PinStore } from "./store.ts";
+import type { Hold } from "../routing/hold.ts";
+import { newestOfEach } from "../routing/hold.ts";
+import type { Position } from "../routing/position.ts";
+import {
+  foldedOf,
+  type Held,
+  holdOf,
+  isShared,
+  MAX_WRITES_PER_USER,
+  type Pid,
+  type PinInspection,
+  type PinStore,
+  POSITIONED,
+} from "./store.ts";
 
 /** Deadlines of a user's writes, by writeId, in the clock's monotonic milliseconds. */
-type Writes = Map<string, number>;
+type Deadlines = Map<string, number>;
+
+interface User {
+  readonly writes: Deadlines;
+  /** Where the positioned ones stand. */
+  positions: readonly Position[];
+  /** Since when this user has been pinned without a pause, in monotonic milliseconds. */
+  sinceMs: number;
+}
 
 /** How many users each operation looks at for expired pins: more than it can add, so the sweep keeps up. */
 const SWEPT_PER_STEP = 2;
-/** A user with more writes than this has the one that ends first folded away; see {@link fold}. */
-const MAX_WRITES_PER_USER = 64;
-const FOLDED = "folded";
 
 /**
  * Pins in this process: the whole store of a lone edge, and the local layer of every edge in front of Redis.
@@ -16,7 +34,7 @@ const FOLDED = "folded";
  */
 export class MemoryPinStore implements PinStore {
   readonly #clock: Clock;
-  readonly #users = new Map<Pid, Writes>();
+  readonly #users = new Map<Pid, User>();
   #sweep = this.#users.entries();
 
   constructor(clock: Clock) {
@@ -26,18 +44,24 @@ export class MemoryPinStore implements PinStore {
   async begin(pids: readonly Pid[], writeId: string, ttlMs: number): Promise<void> {
     const deadline = this.#clock.now() + ttlMs;
     for (const pid of pids) {
-      const writes = this.#writesOf(pid);
+      const { writes } = this.#pinnedUser(pid);
       writes.set(writeId, Math.max(deadline, writes.get(writeId) ?? deadline));
       if (writes.size > MAX_WRITES_PER_USER) this.#shrink(writes);
       this.#sweepOn();
     }
   }
 
-  async end(pids: readonly Pid[], writeId: string, ttlMs: number): Promise<void> {
+  async end(
+    pids: readonly Pid[],
+    writeId: string,
+    ttlMs: number,
+    position: Position | null = null,
+  ): Promise<void> {
     const deadline = this.#clock.now() + ttlMs;
     for (const pid of pids) {
-      if (ttlMs > 0) this.#writesOf(pid).set(writeId, deadline);
-      else this.#users.get(pid)?.delete(writeId);
+      if (ttlMs <= 0) this.#users.get(pid)?.writes.delete(writeId);
+      else if (position === null) this.#pinnedUser(pid).writes.set(writeId, deadline);
+      else this.#place(this.#pinnedUser(pid), writeId, deadline, position);
       this.#sweepOn();
     }
   }
@@ -51,26 +75,62 @@ export class MemoryPinStore implements PinStore {
     const now = this.#clock.now();
     let last = now;
     for (const pid of pids)
-      for (const deadline of this.#users.get(pid)?.values() ?? []) last = Math.max(last, deadline);
+      for (const deadline of this.#users.get(pid)?.writes.values() ?? []) last = Math.max(last, deadline);
     return last - now;
+  }
+
+  async held(pids: readonly Pid[]): Promise<Held | null> {
+    const hold = this.holdNow(pids);
+    return hold && { remainingMs: this.remainingNow(pids), hold };
+  }
+
+  /** What holds these users, without a promise; null when nothing does. */
+  holdNow(pids: readonly Pid[]): Hold | null {
+    const now = this.#clock.now();
+    const live: (readonly [writeId: string, deadline: number])[] = [];
+    const positions: Position[] = [];
+    for (const pid of pids) {
+      const user = this.#users.get(pid);
+      if (user === undefined) continue;
+      for (const write of user.writes) if (write[1] > now) live.push(write);
+      if ((user.writes.get(POSITIONED) ?? now) > now) positions.push(...user.positions);
+    }
+    if (live.length === 0) return null;
+    const latestFirst = live.sort(([, one], [, other]) => other - one);
+    return holdOf(
+      latestFirst.map(([writeId]) => writeId),
+      positions,
+    );
   }
 
   /** How much longer one write holds one user, in milliseconds; 0 when it does not. */
   remainingOf(pid: Pid, writeId: string): number {
     const now = this.#clock.now();
-    return Math.max(now, this.#users.get(pid)?.get(writeId) ?? now) - now;
+    return Math.max(now, this.#users.get(pid)?.writes.get(writeId) ?? now) - now;
+  }
+
+  /** Where this user's positioned writes stand. */
+  positionsOf(pid: Pid): readonly Position[] {
+    return this.#users.get(pid)?.positions ?? [];
+  }
+
+  /** For how long this user has been pinned without a pause, in milliseconds; 0 when it is not. */
+  pinnedForMs(pid: Pid): number {
+    const user = this.#users.get(pid);
+    return user === undefined || this.remainingNow([pid]) === 0 ? 0 : this.#clock.now() - user.sinceMs;
   }
 
   /** Every write's hold on a user, over or not. */
   *members(): Iterable<readonly [pid: Pid, writeId: string]> {
-    for (const [pid, writes] of this.#users) for (const writeId of writes.keys()) yield [pid, writeId];
+    for (const [pid, { writes }] of this.#users) for (const writeId of writes.keys()) yield [pid, writeId];
   }
 
   async inspect(pid: Pid): Promise<PinInspection | null> {
-    const writes = this.#users.get(pid);
-    if (writes === undefined) return null;
-    dropExpired(writes, this.#clock.now());
-    return writes.size === 0 ? null : { pid, remainingMs: this.remainingNow([pid]), writes: writes.size };
+    const user = this.#users.get(pid);
+    if (user === undefined) return null;
+    dropExpired(user.writes, this.#clock.now());
+    const writes = user.writes.size;
+    return writes === 0 ? null : { pid, remainingMs: this.remainingNow([pid]), writes };
   }
 
   async release(pid: Pid): Promise<boolean> {
@@ -84,26 +144,40 @@ export class MemoryPinStore implements PinStore {
   }
 
   /** Users in memory, some of whom may be pinned no longer. */
-  get held(): number {
+  get size(): number {
     return this.#users.size;
   }
 
   /** Users pinned now. Sweeps everything, so it is for a gauge and not for a request. */
   count(): number {
     const now = this.#clock.now();
-    for (const [pid, writes] of this.#users) this.#dropIfOver(pid, writes, now);
+    for (const [pid, user] of this.#users) this.#dropIfOver(pid, user, now);
     return this.#users.size;
   }
 
-  #writesOf(pid: Pid): Writes {
+  /** The user, whose pause ends now if it had one. */
+  #pinnedUser(pid: Pid): User {
+    const now = this.#clock.now();
     const present = this.#users.get(pid);
-    if (present !== undefined) return present;
-    const writes: Writes = new Map();
-    this.#users.set(pid, writes);
-    return writes;
+    if (present !== undefined) {
+      if (this.remainingNow([pid]) === 0) present.sinceMs = now;
+      return present;
+    }
+    const user: User = { writes: new Map(), positions: [], sinceMs: now };
+    this.#users.set(pid, user);
+    return user;
   }
 
-  #shrink(writes: Writes): void {
+  #place(user: User, writeId: string, deadline: number, position: Position): void {
+    const { writes } = user;
+    const before = writes.get(POSITIONED) ?? 0;
+    const known = before > this.#clock.now() ? user.positions : [];
+    user.positions = newestOfEach([...known, position]);
+    writes.delete(writeId);
+    writes.set(POSITIONED, Math.max(deadline, before));
+  }
+
+  #shrink(writes: Deadlines): void {
     dropExpired(writes, this.#clock.now());
     if (writes.size > MAX_WRITES_PER_USER) fold(writes);
   }
@@ -121,13 +195,13 @@ export class MemoryPinStore implements PinStore {
     }
   }
 
-  #dropIfOver(pid: Pid, writes: Writes, now: number): void {
+  #dropIfOver(pid: Pid, { writes }: User, now: number): void {
     dropExpired(writes, now);
     if (writes.size === 0) this.#users.delete(pid);
   }
 }
 
-function dropExpired(writes: Writes, now: number): void {
+function dropExpired(writes: Deadlines, now: number): void {
   for (const [writeId, deadline] of writes) if (deadline <= now) writes.delete(writeId);
 }
 
@@ -135,11 +209,13 @@ function dropExpired(writes: Writes, now: number): void {
  * Forgets whose write ends first, but not when. The pin as a whole stays as long as it was; at worst, when
  * all later writes turn out not to have written, it stays until that one deadline.
  */
-function fold(writes: Writes): void {
-  let first: [string, number] | null = null;
-  for (const entry of writes)
-    if (entry[0] !== FOLDED && (first === null || entry[1] < first[1])) first = entry;
+function fold(writes: Deadlines): void {
+  let first: readonly [string, number] | null = null;
+  for (const entry of writes) {
+    if (!isShared(entry[0]) && (first === null || entry[1] < first[1])) first = entry;
+  }
   if (first === null) return;
-  writes.delete(first[0]);
-  writes.set(FOLDED, Math.max(first[1], writes.get(FOLDED) ?? 0));
+  const [writeId, deadline] = first;
+  writes.delete(writeId);
+  writes.set(foldedOf(writeId), Math.max(deadline, writes.get(foldedOf(writeId)) ?? 0));
 }

@@ -3,10 +3,12 @@ import type { Clock } from "../clock.ts";
 import type { Config } from "../config/schema.ts";
 import type { EventBus } from "../events.ts";
 import type { PinReading } from "../routing/decision.ts";
+import { BY_WRITER, type Hold, joinedHolds } from "../routing/hold.ts";
 import { WriterBudget } from "./budget.ts";
 import type { PinFeed } from "./feed.ts";
 import { PinLayers } from "./layers.ts";
 import type { Pid, PinInspection, PinStore } from "./store.ts";
+import { writeIdIn } from "./store.ts";
 import { type OpenPin, OpenWrite, type WriteTimes } from "./write.ts";
 
 export type { OpenPin } from "./write.ts";
@@ -20,16 +22,33 @@ export interface PinsParts {
   readonly feed?: PinFeed | null;
 }
 
+/** A reading of a user's pin, and what holds the user if anything is known to. */
+export interface PinState {
+  readonly pin: PinReading;
+  readonly hold: Hold | null;
+}
+
 /** What else is known of a read. */
 export interface ReadHints {
   /** The client sent a cookie of ours, so it would have sent its token too, had it written lately. */
   readonly carriesToken: boolean;
+  /** What {@link Pins.known} said. */
+  readonly known?: Hold | null;
+  /** Regions say how far they have applied the write log, so it is worth knowing what holds a pinned user. */
+  readonly positions?: boolean;
   /** Nobody is served by it, so it spends nothing of what the writer can bear: a decision is being explained. */
   readonly rehearsal?: boolean;
 }
 
 /** Makes a writeId unique among edges and their restarts. */
 const NONCE_BYTES = 9;
+
+const FREE: PinState = { pin: "free", hold: null };
+
+/** Somebody's word that the store does not confirm lets nobody go. */
+function byWriter(hold: Hold): Hold {
+  return { ...hold, open: true };
+}
 
 const NOTHING_TO_PIN: OpenPin = {
   acknowledged: Promise.resolve("recorded"),
@@ -67,27 +86,44 @@ export class Pins {
     this.#feed?.configure(config, this.#nonce);
   }
 
-  /** What is known without a round trip; null when only the store can tell. */
-  known(pids: readonly Pid[], tokenRemainingMs: number): "pinned" | null {
-    if (this.#config.consistency.mode === "off") return null;
-    return tokenRemainingMs > 0 || this.#layers.isPinnedHere(pids) ? "pinned" : null;
+  /**
+   * What is known without a round trip, by this edge and by the client's token (null without a live one). `unasked`:
+   * only the store can tell, or what is known may turn out to let the user go.
+   */
+  known(pids: readonly Pid[], token: Hold | null, positions = false): PinState {
+    const { mode } = this.#config.consistency;
+    if (mode === "off") return FREE;
+    if (mode === "cookie") return token === null ? FREE : { pin: "pinned", hold: { ...token, open: true } };
+    const isExact = positions || this.#hasSeveralWriters;
+    const hold = joinedHolds(token, this.#layers.holdHere(pids));
+    if (hold === null && !isExact && this.#layers.isTold(pids)) return { pin: "pinned", hold: BY_WRITER };
+    const isSettled = hold?.open === true && !this.#hasSeveralWriters;
+    if (isSettled || (hold !== null && pids.length === 0)) return { pin: "pinned", hold: byWriter(hold) };
+    return pids.length === 0 ? FREE : { pin: "unasked", hold };
   }
 
   /**
    * Asks the store; never rejects, and answers within one command time-out. Whoever calls has asked
    * {@link known} first.
    */
-  async read(pids: readonly Pid[], hints: ReadHints): Promise<PinReading> {
-    if (!this.#keepsPins || pids.length === 0) return "free";
-    const found = await this.#layers.lookUp(pids);
-    return found === "unknown" ? this.#unanswered(hints) : found;
+  async read(pids: readonly Pid[], hints: ReadHints): Promise<PinState> {
+    if (!this.#keepsPins || pids.length === 0) return FREE;
+    const { known = null, positions = false } = hints;
+    const found = await this.#layers.lookUp(pids, positions || this.#hasSeveralWriters);
+    if (found === "unknown") return { pin: known ? "unknown" : this.#unanswered(hints), hold: known };
+    if (found === "free") return known ? { pin: "pinned", hold: byWriter(known) } : FREE;
+    return { pin: "pinned", hold: joinedHolds(found, known) };
   }
 
-  /** Opens a write's pin: held here when this returns, and sent to the store. */
-  open(pids: readonly Pid[]): OpenPin {
+  /**
+   * Opens a write's pin: held here when this returns, and sent to the store. `region` is where it goes, of which the pin
+   * takes note where several regions take writes.
+   */
+  open(pids: readonly Pid[], region: string | null = null): OpenPin {
     if (!this.#keepsPins) return NOTHING_TO_PIN;
     this.#writes += 1;
-    const write: OpenWrite = new OpenWrite(pids, `${this.#nonce}.${this.#writes}`, this.#times, {
+    const writeId = writeIdIn(`${this.#nonce}.${this.#writes}`, this.#hasSeveralWriters ? region : null);
+    const write: OpenWrite = new OpenWrite(pids, writeId, this.#times, {
       layers: this.#layers,
       events: this.#events,
       settled: () => this.#open.delete(write),
@@ -125,6 +161,10 @@ export class Pins {
   get #keepsPins(): boolean {
     const { mode } = this.#config.consistency;
     return mode === "strict" || mode === "bounded";
+  }
+
+  get #hasSeveralWriters(): boolean {
+    return this.#config.routing.topology === "multi-writer";
   }
 
   get #times(): WriteTimes {

@@ -1,6 +1,6 @@
 import type { Clock } from "../clock.ts";
 import type { MemoryPinStore } from "./memory.ts";
-import type { Pid, PinStore } from "./store.ts";
+import { type Pid, type PinStore, POSITIONED } from "./store.ts";
 
 /** Sent together, and awaited before the next: a fraction of a command time-out's work for Redis. */
 const CHUNK = 500;
@@ -55,6 +55,9 @@ export class Reassertion {
 
   async #send(store: PinStore, [pid, writeId]: Member): Promise<void> {
     const leftMs = this.#local.remainingOf(pid, writeId);
-    if (leftMs > 0) await store.begin([pid], writeId, leftMs);
+    if (leftMs <= 0) return;
+    if (writeId !== POSITIONED) return store.begin([pid], writeId, leftMs);
+    const positions = this.#local.positionsOf(pid);
+    await Promise.all(positions.map((position) => store.end([pid], writeId, leftMs, position)));
   }
 }

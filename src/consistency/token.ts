@@ -1,6 +1,9 @@
 import type { Clock } from "../clock.ts";
 import type { Config } from "../config/schema.ts";
+import { BY_WRITER, type Hold } from "../routing/hold.ts";
+import type { Position } from "../routing/position.ts";
 import type { Signer } from "./signer.ts";
+import { fixedWidth, readPositions } from "./store.ts";
 
 /** The cookie in which a browser carries its token. */
 export const PIN_COOKIE = "meridian_pin";
@@ -12,6 +15,8 @@ export const CLOCK_SKEW_MS = 5_000;
 
 const PURPOSE = "pin";
 const VERSION = "1";
+/** A client's writes in more regions than this are not told apart. */
+const MAX_REGIONS = 4;
 
 /** What a client's token says. */
 export interface PinToken {
@@ -19,6 +24,8 @@ export interface PinToken {
   readonly remainingMs: number;
   /** The write epoch it was issued in. */
   readonly epoch: number;
+  /** What holds this client, as the edge that wrote the token knew it. */
+  readonly hold: Hold;
 }
 
 /**
@@ -40,22 +47,27 @@ export class PinTokens {
   }
 
   /** A token that pins its bearer for `durationMs` from now. */
-  issue(durationMs: number, epoch: number): string {
+  issue(durationMs: number, epoch: number, hold: Hold = BY_WRITER): string {
     const issuedMs = Math.round(this.#clock.wall());
     const deadlineMs = issuedMs + Math.round(Math.min(durationMs, this.#maxPinMs));
-    return this.#signer.sign(PURPOSE, [VERSION, issuedMs, deadlineMs, epoch].join(":"));
+    const positions = hold.open ? "" : hold.positions.map(fixedWidth).join(",");
+    const regions = hold.regions.slice(0, MAX_REGIONS).join(",");
+    const payload = [[VERSION, issuedMs, deadlineMs, epoch].join(":"), positions, regions].join("|");
+    return this.#signer.sign(PURPOSE, payload);
   }
 
   /** Null when it is no token of ours. A forged or unreadable token is no pin, and no error. */
   read(text: string): PinToken | null {
     const payload = this.#signer.verify(PURPOSE, text);
     if (payload === null) return null;
-    const [version, ...numbers] = payload.split(":");
+    const [times = "", positions = "", regions = ""] = payload.split("|");
+    const [version, ...numbers] = times.split(":");
     const [issuedMs, deadlineMs, epoch] = numbers.map(Number);
     if (version !== VERSION || issuedMs === undefined || deadlineMs === undefined || epoch === undefined)
       return null;
     if (!numbers.every((number) => Number.isSafeInteger(Number(number)))) return null;
-    return { remainingMs: this.#remainingMs(issuedMs, deadlineMs), epoch };
+    const hold = heldTo(readPositions(positions), regions);
+    return { remainingMs: this.#remainingMs(issuedMs, deadlineMs), epoch, hold };
   }
 
   #remainingMs(issuedMs: number, deadlineMs: number): number {
@@ -63,6 +75,10 @@ export class PinTokens {
     const leftMs = issuedMs + lifetimeMs - this.#clock.wall();
     return Math.max(0, Math.min(leftMs, lifetimeMs));
   }
+}
+
+function heldTo(positions: readonly Position[], regions: string): Hold {
+  return { positions, open: positions.length === 0, regions: regions === "" ? [] : regions.split(",") };
 }
 
 /** In the other modes the store, whose clock is one, knows better than a token that has just expired. */

@@ -1,4 +1,5 @@
 import type { EventBus } from "../events.ts";
+import type { Position } from "../routing/position.ts";
 import type { PinLayers, Recorded } from "./layers.ts";
 import type { Pid } from "./store.ts";
 
@@ -13,10 +14,17 @@ export interface OpenPin {
   add(pids: readonly Pid[]): Promise<Recorded>;
   /**
    * Ends the write. Not awaited, never throws, and only the first call counts. `committed` keeps the users
-   * pinned for `windowMs` (at least the grace window, see `Pins.open`); `notWritten` unpins them; `unknown`
-   * leaves the intent to live out its time, because the write may have happened.
+   * pinned for `windowMs` (at least the grace window), or until a region has their `position`; `notWritten` unpins
+   * them; `unknown` leaves the intent to live out its time, because the write may have happened.
    */
-  settle(outcome: WriteOutcome, windowMs?: number): void;
+  settle(outcome: WriteOutcome, end?: WriteEnd): void;
+}
+
+/** How a committed write ends. */
+export interface WriteEnd {
+  readonly windowMs?: number;
+  /** Where it stands in the write log, so that its user may leave the writer early; null when nobody said. */
+  readonly position?: Position | null;
 }
 
 export interface WriteParts {
@@ -60,18 +68,18 @@ export class OpenWrite implements OpenPin {
     return this.#begin(fresh, this.#pids.size === 0 ? "begin" : "extend");
   }
 
-  settle(outcome: WriteOutcome, windowMs = 0): void {
+  settle(outcome: WriteOutcome, { windowMs = 0, position = null }: WriteEnd = {}): void {
     if (this.#settled) return;
     this.#settled = true;
     clearInterval(this.#renewal);
     this.#parts.settled();
-    if (outcome === "committed") this.#end(this.#window(windowMs));
-    if (outcome === "notWritten") this.#end(0);
+    if (outcome === "committed") this.#end(this.#window(windowMs), position);
+    if (outcome === "notWritten") this.#end(0, null);
     this.#say(SETTLED[outcome]);
   }
 
-  #end(ttlMs: number): void {
-    if (this.#pids.size > 0) void this.#parts.layers.end([...this.#pids], this.#writeId, ttlMs);
+  #end(ttlMs: number, position: Position | null): void {
+    if (this.#pids.size > 0) void this.#parts.layers.end([...this.#pids], this.#writeId, ttlMs, position);
   }
 
   #begin(pids: readonly Pid[], action: "begin" | "extend"): Promise<Recorded> {

@@ -1,4 +1,5 @@
 import { statusMatcher } from "../regions/answer.ts";
+import type { Position } from "../routing/position.ts";
 import type { Exchange } from "./exchange.ts";
 
 /** Compiles `consistency.noWriteStatus`; left out, no status says that nothing was written. */
@@ -15,4 +16,9 @@ export function wroteBy(
   status: number,
 ): boolean {
   return wrote ?? (writes && !settings.noWrite(status));
+}
+
+/** Where this write stands in the write log; several writers have several logs, which nobody compares. */
+export function positionOf({ position, settings }: Pick<Exchange, "position" | "settings">): Position | null {
+  return settings.rules.topology === "multi-writer" ? null : position;
 }

@@ -6,6 +6,7 @@ import type { Fault } from "../errors.ts";
 import type { AffinityResult, Attempt, Consistency, RequestRecord } from "../events.ts";
 import type { Endpoint } from "../regions/table.ts";
 import type { Decision, DecisionInputs } from "../routing/decision.ts";
+import type { Position } from "../routing/position.ts";
 import type { AttemptResult, Carrier } from "./carrier.ts";
 import { type Passage, readPassage } from "./headers.ts";
 import { type Reading, readRequest } from "./reading.ts";
@@ -38,6 +39,8 @@ export class Exchange {
   anonymous: Anonymous | null = null;
   /** What the region said in `x-meridian-wrote`; null when nothing. */
   wrote: boolean | null = null;
+  /** Where the region said that the write stands; null when it did not. */
+  position: Position | null = null;
   fault: Fault | null = null;
   consistency: Consistency | null = null;
   affinity: AffinityResult = "none";

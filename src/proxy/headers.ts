@@ -3,6 +3,7 @@ import type { IncomingMessage } from "node:http";
 import { isIPv6 } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { isSafe } from "../routing/intent.ts";
+import { type Position, readPosition } from "../routing/position.ts";
 import type { Exchange } from "./exchange.ts";
 
 /** Headers as they go on the wire: name, value, name, value. Order, case and repetition survive. */
@@ -131,6 +132,8 @@ export function epochHeaders({ settings, method, writes, inputs }: Exchange): He
 export interface RegionWord {
   /** `x-meridian-wrote`: whether the request wrote, whatever its method; null when not said. */
   readonly wrote: boolean | null;
+  /** `x-meridian-position`; null when not said, or not readable. */
+  readonly position: Position | null;
   readonly principal: string | null;
   readonly setCookies: readonly string[];
 }
@@ -147,6 +150,7 @@ export function readRegionHead(raw: readonly (Buffer | string)[], status: number
   const headers: HeaderList = [];
   const setCookies: string[] = [];
   let wrote: boolean | null = null;
+  let position: Position | null = null;
   let principal: string | null = null;
   let nominated: ReadonlySet<string> | null = null;
   for (let i = 0; i + 1 < raw.length; i += 2) {
@@ -155,6 +159,7 @@ export function readRegionHead(raw: readonly (Buffer | string)[], status: number
     const value = text(raw[i + 1]);
     if (key === "connection") nominated = union(nominated, connectionTokens(value));
     else if (key === "x-meridian-wrote") wrote = value === "1" ? true : value === "0" ? false : wrote;
+    else if (key === "x-meridian-position") position = readPosition(value);
     else if (key === "x-meridian-principal") principal = value || null;
     else if (key === "set-cookie") setCookies.push(value);
     if (HOP_BY_HOP.has(key) || key.startsWith(OWN_PREFIX)) continue;
@@ -165,7 +170,7 @@ export function readRegionHead(raw: readonly (Buffer | string)[], status: number
   return {
     status,
     headers: nominated ? without(headers, nominated) : headers,
-    word: { wrote, principal, setCookies },
+    word: { wrote, position, principal, setCookies },
   };
 }
 

@@ -1,7 +1,8 @@
 import type { Headers } from "../consistency/identities.ts";
-import type { Pins } from "../consistency/pins.ts";
+import type { PinState, Pins } from "../consistency/pins.ts";
 import { decide, needsPin } from "../routing/decide.ts";
-import type { Decision, DecisionInputs, PinReading } from "../routing/decision.ts";
+import type { Decision, DecisionInputs } from "../routing/decision.ts";
+import { usesPositions } from "../routing/hold.ts";
 import type { View } from "../routing/region.ts";
 import { type Reading, readRequest } from "./reading.ts";
 import type { Settings } from "./settings.ts";
@@ -13,19 +14,22 @@ export interface Decided {
 }
 
 /**
- * What a request is first decided by. The pin store is not asked yet: not for a write, not when this edge or the
- * client's token already says pinned, not for nobody; otherwise only if the decision turns out to need it.
+ * What a request is first decided by. The pin store is not asked yet: not for a write (unless it has to follow its
+ * user's last one), not when this edge or the client's token already says pinned, not for nobody; otherwise only if
+ * the decision turns out to need it.
  */
 export function firstInputs(
-  { facts, pids, tokenRemainingMs }: Reading,
-  { rules, config }: Settings,
+  { facts, pids, token }: Reading,
+  { rules }: Settings,
   view: View,
   pins: Pins,
 ): DecisionInputs {
-  const inputs = (pin: PinReading): DecisionInputs => ({ facts, pin, view, rules, tried: [], attempts: 0 });
-  if (config.consistency.mode === "off" || facts.intent !== "read") return inputs("free");
-  if (pins.known(pids.read, tokenRemainingMs) === "pinned") return inputs("pinned");
-  return inputs(pids.read.length === 0 ? "free" : "unasked");
+  const isPinless =
+    facts.intent === "static" || (facts.intent === "write" && rules.topology === "single-writer");
+  const state: PinState = isPinless
+    ? { pin: "free", hold: null }
+    : pins.known(pids.read, token, usesPositions(view));
+  return { facts, ...state, view, rules, tried: [], attempts: 0 };
 }
 
 /**
@@ -34,14 +38,25 @@ export function firstInputs(
  */
 export function decideAsking(
   inputs: DecisionInputs,
-  ask: () => Promise<PinReading>,
+  ask: (inputs: DecisionInputs) => Promise<PinState>,
 ): Decided | Promise<Decided> {
   const decision = decide(inputs);
   if (!needsPin(decision, inputs)) return { decision, inputs };
-  return ask().then((pin) => {
-    const answered = { ...inputs, pin };
+  return ask(inputs).then((state) => {
+    const answered = { ...inputs, ...state };
     return { decision: decide(answered), inputs: answered };
   });
+}
+
+/** Asks the pin store about a request's user. Never rejects. */
+export function askedPin(
+  { pids, carriesCookie }: Reading,
+  { hold, view }: DecisionInputs,
+  pins: Pins,
+  { rehearsal = false } = {},
+): Promise<PinState> {
+  const hints = { carriesToken: carriesCookie, known: hold, positions: usesPositions(view), rehearsal };
+  return pins.read(pids.read, hints);
 }
 
 /** What this edge would decide a described request by, asking the pin store where the request would. */
@@ -56,6 +71,6 @@ export async function describedInputs(
   );
   await settings.identities.prepare(named);
   const reading = readRequest(method, path.split("?", 1)[0] ?? path, named, settings, chance());
-  const ask = () => pins.read(reading.pids.read, { carriesToken: reading.carriesCookie, rehearsal: true });
+  const ask = (given: DecisionInputs) => askedPin(reading, given, pins, { rehearsal: true });
   return (await decideAsking(firstInputs(reading, settings, view, pins), ask)).inputs;
 }

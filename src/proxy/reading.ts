@@ -3,6 +3,7 @@ import { readCookie } from "../consistency/cookies.ts";
 import type { Pids } from "../consistency/identities.ts";
 import { PIN_COOKIE, TOKEN_HEADER } from "../consistency/token.ts";
 import type { Facts } from "../routing/decision.ts";
+import type { Hold } from "../routing/hold.ts";
 import { intentOf } from "../routing/intent.ts";
 import { jurisdictionsFor } from "../routing/residency.ts";
 import type { Home } from "./affinity-cookie.ts";
@@ -14,8 +15,8 @@ export interface Reading {
   readonly facts: Facts;
   readonly home: Home | null;
   readonly pids: Pids;
-  /** How long the client's own token says it is pinned; 0 without a valid one. */
-  readonly tokenRemainingMs: number;
+  /** What the client's own token holds it to; null without a live one. */
+  readonly token: Hold | null;
   /** Whether the client is a browser that brings our cookies back, so that a missing token means no recent write. */
   readonly carriesCookie: boolean;
 }
@@ -44,7 +45,7 @@ export function readRequest(
     },
     home,
     pids,
-    tokenRemainingMs: pin?.remainingMs ?? 0,
+    token: pin !== null && pin.remainingMs > 0 ? pin.hold : null,
     carriesCookie: home !== null || pin !== null,
   };
 }

@@ -4,9 +4,10 @@ import { setCookie } from "../consistency/cookies.ts";
 import type { Pins } from "../consistency/pins.ts";
 import { CLOCK_SKEW_MS, PIN_COOKIE, TOKEN_HEADER } from "../consistency/token.ts";
 import type { RegionTable } from "../regions/table.ts";
+import { type Hold, isAppliedEverywhere, joinedHolds } from "../routing/hold.ts";
 import { pinWindowMs } from "../routing/lag.ts";
 import { settleAffinity } from "./affinity-cookie.ts";
-import { wroteBy } from "./evidence.ts";
+import { positionOf, wroteBy } from "./evidence.ts";
 import type { Exchange } from "./exchange.ts";
 import type { HeaderList, RegionHead, RegionWord } from "./headers.ts";
 import type { Sessions } from "./sessions.ts";
@@ -30,6 +31,7 @@ export function answerHead(
 ): HeaderList | Promise<HeaderList> {
   exchange.headAtMs = parts.clock.now();
   exchange.wrote = region.word.wrote;
+  exchange.position = region.word.position;
   const { mode } = exchange.settings.config.consistency;
   const pinning = mode !== "off" && exchange.reading.facts.intent !== "static";
   if (!pinning || !wroteBy(exchange, region.status)) return ownHeaders(exchange, region.headers, parts);
@@ -40,28 +42,54 @@ export function answerHead(
 }
 
 /** Resolves when the pin is recorded, or when the operator's rule for an absent Redis lets the head go. */
-async function holdForPin(exchange: Exchange, word: RegionWord, { pins }: ResponseParts): Promise<void> {
+async function holdForPin(exchange: Exchange, word: RegionWord, parts: ResponseParts): Promise<void> {
   const { identities, config } = exchange.settings;
-  exchange.pin ??= pins.open(exchange.reading.pids.write);
+  exchange.pin ??= parts.pins.open(exchange.reading.pids.write, regionOf(exchange));
   const established = identities.establishedBy({
     "set-cookie": [...word.setCookies],
     "x-meridian-principal": word.principal ?? undefined,
   });
   const results = await Promise.all([exchange.pin.acknowledged, exchange.pin.add(established.write)]);
   if (results.every((result) => result === "recorded")) return;
-  const { graceWindow, onRedisDown } = config.consistency;
-  if (onRedisDown.writes === "delay") await sleep(graceWindow);
+  if (config.consistency.onRedisDown.writes === "delay") await untilEverywhere(exchange, parts);
   else exchange.consistency = "cookie-only";
 }
 
+/** How often it is looked whether every replica has a write. */
+const LOOK_AGAIN_MS = 50;
+
+/** Waits until every replica that may serve this user has the write, or for the window if that is not known. */
+async function untilEverywhere(exchange: Exchange, { clock, table }: ResponseParts): Promise<void> {
+  const { config, rules } = exchange.settings;
+  const position = positionOf(exchange);
+  const endAtMs = clock.now() + config.consistency.graceWindow;
+  while (clock.now() < endAtMs) {
+    if (position !== null && isAppliedEverywhere(position, table.view, rules)) return;
+    await sleep(Math.min(LOOK_AGAIN_MS, endAtMs - clock.now()));
+  }
+}
+
+function regionOf({ decision }: Exchange): string {
+  return decision?.kind === "routed" ? decision.region : "";
+}
+
+/** What holds the user from this write on, and from those that its token still knows of. */
+function holdAfter(exchange: Exchange): Hold {
+  const position = positionOf(exchange);
+  const isSeveral = exchange.settings.rules.topology === "multi-writer";
+  const write: Hold = {
+    positions: position === null ? [] : [position],
+    open: position === null,
+    regions: isSeveral ? [regionOf(exchange)] : [],
+  };
+  return joinedHolds(write, exchange.reading.token) ?? write;
+}
+
 /** The user's own copy of the pin, for when Redis is not to be had. It outlives the pin by the skew that its reader allows. */
-function pushToken(
-  headers: HeaderList,
-  { settings, secure, inputs }: Exchange,
-  { table }: ResponseParts,
-): void {
+function pushToken(headers: HeaderList, exchange: Exchange, { table }: ResponseParts): void {
+  const { settings, secure, inputs } = exchange;
   const windowMs = pinWindowMs(settings.config.consistency.graceWindow, table.view, settings.rules);
-  const token = settings.tokens.issue(windowMs, inputs?.view.epoch ?? 0);
+  const token = settings.tokens.issue(windowMs, inputs?.view.epoch ?? 0, holdAfter(exchange));
   const maxAgeSeconds = Math.ceil((windowMs + CLOCK_SKEW_MS) / 1_000);
   headers.push(TOKEN_HEADER, token, "set-cookie", setCookie(PIN_COOKIE, token, { maxAgeSeconds, secure }));
 }

@@ -8,10 +8,10 @@ import { pinWindowMs } from "../routing/lag.ts";
 import { RetryBudget } from "../routing/retry.ts";
 import { takesWrites } from "../routing/writers.ts";
 import type { AttemptResult, Carrier } from "./carrier.ts";
-import { wroteBy } from "./evidence.ts";
+import { positionOf, wroteBy } from "./evidence.ts";
 import type { Exchange } from "./exchange.ts";
 import { isLoop } from "./headers.ts";
-import { type Decided, decideAsking, firstInputs } from "./inputs.ts";
+import { askedPin, type Decided, decideAsking, firstInputs } from "./inputs.ts";
 import { attemptsLeft, ENDPOINTS_PER_REGION, mayRepeat } from "./retry-plan.ts";
 
 export interface RouterParts {
@@ -57,7 +57,7 @@ export class Router {
     let hop = await this.#hop(exchange, firstInputs(exchange.reading, exchange.settings, table.view, pins));
     Object.assign(exchange, hop.decided);
     if (hop.endpoint === null) return hop.fault;
-    const unpinned = await this.#openPin(exchange, carrier);
+    const unpinned = await this.#openPin(exchange, carrier, hop.endpoint);
     if (unpinned !== null) return unpinned;
     for (;;) {
       if (carrier.gone) return "client_gone";
@@ -68,14 +68,14 @@ export class Router {
       if (next.endpoint === null || !this.#mayRetry(exchange)) return fault;
       events.emit("retried", { fault });
       Object.assign(exchange, next.decided);
+      this.#movePin(exchange, hop.endpoint, next.endpoint);
       hop = next;
     }
   }
 
   /** The next endpoint to ask, by a decision that names a region with one; or the decision that refuses. */
   async #hop(exchange: Exchange, inputs: DecisionInputs): Promise<Hop> {
-    const { pids, carriesCookie } = exchange.reading;
-    const ask = () => this.#parts.pins.read(pids.read, { carriesToken: carriesCookie });
+    const ask = (given: DecisionInputs) => askedPin(exchange.reading, given, this.#parts.pins);
     let given: DecisionInputs = { ...inputs, attempts: exchange.attempts.length };
     for (;;) {
       const deciding = decideAsking(given, ask);
@@ -99,20 +99,29 @@ export class Router {
    * Opens a write's pin before its first attempt: held here at once, and sent to the store beside the request. It
    * is waited for when the operator wants it recorded first, or when the answer's head cannot be held.
    */
-  async #openPin(exchange: Exchange, carrier: Carrier): Promise<Fault | null> {
+  async #openPin(exchange: Exchange, carrier: Carrier, { region }: Endpoint): Promise<Fault | null> {
     const { consistency } = exchange.settings.config;
     if (!exchange.writes || consistency.mode === "off") return null;
     const { pids } = exchange.reading;
     // In mode `cookie` the token is all there is, and nobody would look the name up.
     const unnamed = pids.write.length === 0 && consistency.mode !== "cookie";
     exchange.anonymous = unnamed ? exchange.settings.identities.newAnonymous() : null;
-    exchange.pin = this.#parts.pins.open((exchange.anonymous?.pids ?? pids).write);
+    exchange.pin = this.#parts.pins.open((exchange.anonymous?.pids ?? pids).write, region);
     const rejects = consistency.onRedisDown.writes === "reject";
     if (carrier.holdsHead && !rejects) return null;
     if ((await exchange.pin.acknowledged) === "recorded") return null;
     if (rejects) return "pin_unrecorded";
     exchange.consistency = "cookie-only";
     return null;
+  }
+
+  /** A write that is made elsewhere than was thought was not made there: only then is it tried again. */
+  #movePin(exchange: Exchange, from: Endpoint, to: Endpoint): void {
+    if (exchange.pin === null || from.region === to.region) return;
+    const { anonymous, reading } = exchange;
+    const moved = this.#parts.pins.open((anonymous?.pids ?? reading.pids).write, to.region);
+    exchange.pin.settle("notWritten");
+    exchange.pin = moved;
   }
 
   async #attempt(exchange: Exchange, carrier: Carrier, endpoint: Endpoint): Promise<AttemptResult> {
@@ -130,7 +139,7 @@ export class Router {
   /** The writer's normal load is what bounds the readers sent there for caution's sake when Redis is away. */
   #noteWriterLoad(inputs: DecisionInputs | null, { region }: Endpoint): void {
     const known = inputs?.view.byId.get(region);
-    if (inputs === null || known === undefined || inputs.pin === "unknown") return;
+    if (inputs === null || known === undefined || isBlindlyPinned(inputs)) return;
     if (takesWrites(known, inputs.view, inputs.rules)) this.#parts.pins.noteWriterRequest();
   }
 
@@ -165,8 +174,16 @@ export class Router {
     else if (last === undefined || (last.status === null && !last.sent)) pin.settle("notWritten");
     else if (last.fault !== null || last.status === null || last.status >= 500) pin.settle("unknown");
     else if (!wroteBy(exchange, last.status)) pin.settle("notWritten");
-    else pin.settle("committed", pinWindowMs(graceWindow, this.#parts.table.view, settings.rules));
+    else {
+      const windowMs = pinWindowMs(graceWindow, this.#parts.table.view, settings.rules);
+      pin.settle("committed", { windowMs, position: positionOf(exchange) });
+    }
   }
+}
+
+/** Whether the writer was chosen only because nobody knows whether the user is pinned. */
+function isBlindlyPinned({ pin, hold }: DecisionInputs): boolean {
+  return pin === "unknown" && hold === null;
 }
 
 /** What can be said of a request before anybody is asked to serve it. */

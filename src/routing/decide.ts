@@ -1,7 +1,8 @@
-import type { Decision, DecisionInputs, PinReading, Reason, Refused, Routed, Verdict } from "./decision.ts";
+import type { Decision, DecisionInputs, Reason, Refused, Routed, Verdict } from "./decision.ts";
+import { BY_WRITER, hasLost, releases } from "./hold.ts";
 import { allowed, ignoringHealth, readObstacle, serves, writeObstacle } from "./obstacle.ts";
 import { bestTier, byPolicy, policyReason, preference } from "./policy.ts";
-import type { Region, View } from "./region.ts";
+import type { Region } from "./region.ts";
 import { takesWrites } from "./writers.ts";
 
 /**
@@ -9,60 +10,119 @@ import { takesWrites } from "./writers.ts";
  * Pure: the same arguments give the same decision, which is how `explain` and the decision log work.
  */
 export function decide(inputs: DecisionInputs): Decision {
-  const { facts, pin, view } = inputs;
+  const { facts, pin } = inputs;
   if (facts.intent === "write") return decideWrite(inputs);
-  if (facts.intent === "read" && holds(pin)) return decidePinned(inputs);
+  if (facts.intent === "static") return decideRead(inputs);
+  if (isHeld(inputs)) return markLost(decideHeld(inputs), inputs);
   const decision = decideRead(inputs);
-  return pin === "waived" && facts.intent === "read" ? markUnlessWriter(decision, view) : decision;
+  return pin === "waived" ? markUnlessWriter(decision, inputs) : decision;
 }
 
 /**
  * Whether this decision may only be followed once the pin has been asked for: it was not, and the choice is not
- * a writer. With several writers the pin also says which one, so it is always asked.
+ * the write region. Then also while promotions are recent, since who has lost a write must be told so there too. With
+ * several writers the pin says which one, so it is always asked, for a write as well.
  */
 export function needsPin(decision: Decision, { facts, pin, view, rules }: DecisionInputs): boolean {
-  if (pin !== "unasked" || facts.intent !== "read") return false;
-  if (decision.kind === "refused" || rules.topology === "multi-writer") return true;
-  return decision.region !== view.writeRegion;
+  if (pin !== "unasked" || facts.intent === "static") return false;
+  if (rules.topology === "multi-writer") return true;
+  if (facts.intent === "write") return false;
+  return decision.kind === "refused" || decision.region !== view.writeRegion || view.promotions.length > 0;
 }
 
 /** Why each region was kept or dropped by this decision, in the order of the view. */
 export function verdicts(decision: Decision, inputs: DecisionInputs): readonly Verdict[] {
-  const { facts, pin, view } = inputs;
   const chosen = decision.kind === "routed" ? decision.region : null;
-  const stale = decision.kind === "routed" && decision.consistency === "stale";
-  const writersOnly = facts.intent === "write" || (facts.intent === "read" && holds(pin) && !stale);
-  return view.regions.map((region) => {
+  return inputs.view.regions.map((region) => {
     if (region.id === chosen) return { region: region.id, obstacle: null };
-    const obstacle = writersOnly ? writeObstacle(region, inputs) : readObstacle(region, inputs);
+    const obstacle = obstacleOf(region, decision, inputs);
     return { region: region.id, obstacle: obstacle ?? (region.warmth < 1 ? "warming" : "less-preferred") };
   });
 }
 
-function decideWrite(inputs: DecisionInputs): Decision {
-  const writer = chooseWriter(inputs);
-  return writer ? routed(writer, retryOr(inputs, "write")) : refuseWriter(inputs);
+function obstacleOf(region: Region, decision: Decision, inputs: DecisionInputs): Verdict["obstacle"] {
+  const { facts, hold } = inputs;
+  if (facts.intent === "write") return writeObstacle(region, inputs);
+  const stale = decision.kind === "routed" && decision.consistency === "stale";
+  if (facts.intent === "static" || stale || !isHeld(inputs)) return readObstacle(region, inputs);
+  const writes = writeObstacle(region, inputs);
+  if (writes !== "not-writer" || hold === null || hold.open) return writes;
+  return readObstacle(region, inputs) ?? (releases(region, hold, inputs.view) ? null : "behind");
 }
 
-function decidePinned(inputs: DecisionInputs): Decision {
-  const { pin, rules } = inputs;
+function decideWrite(inputs: DecisionInputs): Decision {
   const writer = chooseWriter(inputs);
-  if (writer) return routed(writer, retryOr(inputs, pin === "pinned" ? "pin" : "pin-unknown"));
-  return rules.whenWriterDown === "refuse" ? refuseWriter(inputs) : mark(decideRead(inputs), "stale");
+  if (writer === null) return refuseWriter(inputs);
+  return markElsewhere(routed(writer, retryOr(inputs, "write")), inputs);
 }
 
 /** What may be a pin is treated as one. */
-function holds(pin: PinReading): boolean {
-  return pin === "pinned" || pin === "unknown";
+function isHeld({ pin, hold }: DecisionInputs): boolean {
+  return pin === "pinned" || pin === "unknown" || (pin === "unasked" && hold !== null);
 }
 
-/** The writer for this user: where the session is when that writes, else the nearest that does. */
+function decideHeld(inputs: DecisionInputs): Decision {
+  const { pin, hold, rules } = inputs;
+  const home = decideReleased(inputs);
+  if (home) return home;
+  const writer = chooseWriter(inputs);
+  const reason = pin === "unknown" && hold === null ? "pin-unknown" : "pin";
+  if (writer) return markElsewhere(routed(writer, retryOr(inputs, reason)), inputs);
+  const elsewhere = decideCaughtUp(inputs);
+  if (elsewhere) return elsewhere;
+  return rules.whenWriterDown === "refuse" ? refuseWriter(inputs) : mark(decideRead(inputs), "stale");
+}
+
+/** Where the user would be without a pin, if it is known there that nothing is missing. */
+function decideReleased(inputs: DecisionInputs): Routed | null {
+  const { view } = inputs;
+  const decision = decideRead(inputs);
+  if (decision.kind === "refused" || decision.consistency !== null) return null;
+  const region = view.byId.get(decision.region);
+  return region !== undefined && isReleasedTo(region, inputs) ? decision : null;
+}
+
+/** The writer cannot serve: whoever has applied what holds the user is as good. */
+function decideCaughtUp(inputs: DecisionInputs): Routed | null {
+  const { view } = inputs;
+  const regions = view.regions.filter((region) => isReleasedTo(region, inputs));
+  const byId = new Map(regions.map((region) => [region.id, region]));
+  const nearest = view.nearest.filter(({ id }) => byId.has(id));
+  const decision = decideRead({ ...inputs, view: { ...view, regions, byId, nearest } });
+  const sound =
+    decision.kind === "routed" && decision.consistency === null && decision.reason !== "last-resort";
+  return sound ? { ...decision, reason: retryOr(inputs, "pin") } : null;
+}
+
+/**
+ * By a pin that nobody was asked for it may only be hoped; {@link needsPin} then has it asked for. Several writers have
+ * several logs, whose positions do not compare.
+ */
+function isReleasedTo(region: Region, { pin, hold, view, rules }: DecisionInputs): boolean {
+  if (pin === "unknown" || hold === null || rules.topology === "multi-writer") return false;
+  return !takesWrites(region, view, rules) && releases(region, hold, view);
+}
+
+/**
+ * The writer for this user. With several: the one that took his last write, else where the session is, else the
+ * nearest.
+ */
 function chooseWriter(inputs: DecisionInputs): Region | null {
-  const { facts, view } = inputs;
-  const home = facts.affinity === null ? undefined : view.byId.get(facts.affinity);
-  if (home && writeObstacle(home, inputs) === null) return home;
+  const { facts, hold, view } = inputs;
+  const homes = [...(hold?.regions ?? []), ...(facts.affinity === null ? [] : [facts.affinity])];
+  for (const id of homes) {
+    const home = view.byId.get(id);
+    if (home && writeObstacle(home, inputs) === null) return home;
+    if (mustStay(inputs)) return null;
+  }
   const able = view.nearest.filter((region) => writeObstacle(region, inputs) === null);
   return able.find((region) => region.admission === "open") ?? able[0] ?? lastWriter(inputs);
+}
+
+/** A reader whose writes are in a region that is down sees them nowhere else; unlike a writer, who can go on elsewhere. */
+function mustStay({ facts, hold, rules }: DecisionInputs): boolean {
+  const isBound = rules.topology === "multi-writer" && (hold?.regions.length ?? 0) > 0;
+  return isBound && facts.intent === "read" && rules.whenWriterDown === "refuse";
 }
 
 /** When every region is down the probes are more likely wrong than the fleet: try the writer all the same. */
@@ -124,12 +184,27 @@ function retryOr({ attempts }: DecisionInputs, reason: Reason): Reason {
   return attempts > 0 ? "retry" : reason;
 }
 
-function mark(decision: Decision, consistency: "stale" | "degraded"): Decision {
+function mark(decision: Decision, consistency: Routed["consistency"]): Decision {
   return decision.kind === "routed" ? { ...decision, consistency } : decision;
 }
 
 /** A possibly pinned reader who lands on the write region all the same has lost nothing. */
-function markUnlessWriter(decision: Decision, view: View): Decision {
+function markUnlessWriter(decision: Decision, { view }: DecisionInputs): Decision {
   if (decision.kind === "refused" || decision.region === view.writeRegion) return decision;
   return mark(decision, "degraded");
+}
+
+/** What the user wrote in an older epoch, and nobody has: nothing worse can be said of an answer. */
+function markLost(decision: Decision, { hold, view }: DecisionInputs): Decision {
+  return hasLost(hold ?? BY_WRITER, view) ? mark(decision, "lost") : decision;
+}
+
+/**
+ * With several writers, one that has not taken all of the user's writes may lack those that others took; and while it
+ * is not known who took them, any may.
+ */
+function markElsewhere(decision: Routed, { pin, hold, rules }: DecisionInputs): Routed {
+  if (rules.topology !== "multi-writer") return decision;
+  if (hold?.regions.some((id) => id !== decision.region)) return { ...decision, consistency: "stale" };
+  return pin === "unknown" || pin === "waived" ? { ...decision, consistency: "degraded" } : decision;
 }

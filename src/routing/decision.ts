@@ -1,3 +1,4 @@
+import type { Hold } from "./hold.ts";
 import type { Intent } from "./intent.ts";
 import type { View } from "./region.ts";
 import type { Rules } from "./rules.ts";
@@ -5,7 +6,8 @@ import type { Rules } from "./rules.ts";
 /**
  * What is known of a user's pin. `unknown` is not `free`: the store did not answer, so the reader is
  * treated as pinned. `waived` is unknown too, but policy or budget lets it go elsewhere, marked. `unasked` holds
- * only as long as the choice is a writer anyway; see {@link needsPin}.
+ * only as long as the choice is a writer anyway; see {@link needsPin}. Where something is known without the store, or
+ * by it, what holds the user says more; see {@link DecisionInputs.hold}.
  */
 export type PinReading = "free" | "pinned" | "unknown" | "waived" | "unasked";
 
@@ -34,6 +36,7 @@ export type Obstacle =
   | "down"
   | "draining"
   | "lagging"
+  | "behind"
   | "warming"
   | "less-preferred";
 
@@ -56,6 +59,11 @@ export interface Facts {
 export interface DecisionInputs {
   readonly facts: Facts;
   readonly pin: PinReading;
+  /**
+   * What is known to hold the user; null when nothing is. With `pinned` it is all there is. With `unknown` and `unasked`
+   * it is what a token or this edge knows.
+   */
+  readonly hold: Hold | null;
   readonly view: View;
   readonly rules: Rules;
   readonly tried: readonly string[];
@@ -68,7 +76,7 @@ export interface Routed {
   readonly region: string;
   readonly reason: Reason;
   /** What the answer must say when the guarantee is not the configured one. */
-  readonly consistency: "degraded" | "stale" | null;
+  readonly consistency: "degraded" | "stale" | "lost" | null;
 }
 
 export interface Refused {

@@ -5,8 +5,10 @@ import fc from "fast-check";
 import { systemClock } from "../../src/clock.ts";
 import { MemoryPinStore } from "../../src/consistency/memory.ts";
 import { RedisPinStore } from "../../src/consistency/redis.ts";
-import type { Pid, PinStore } from "../../src/consistency/store.ts";
+import { MAX_WRITES_PER_USER, type Pid, type PinStore } from "../../src/consistency/store.ts";
 import { connectRedis, type RedisClient } from "../../src/redis.ts";
+import { BY_WRITER } from "../../src/routing/hold.ts";
+import type { Position } from "../../src/routing/position.ts";
 import { eventually } from "../support/eventually.ts";
 import { type RedisServer, startRedis } from "../support/redis.ts";
 
@@ -16,6 +18,11 @@ const WINDOW_MS = 10_000;
 const SLACK_MS = 4_000;
 
 const newPid = (): Pid => randomBytes(17).toString("base64url").slice(0, 22);
+
+const at = (epoch: number, position: number): Position => ({
+  epoch,
+  at: position.toString(16).padStart(16, "0"),
+});
 
 function assertAbout(actualMs: number, expectedMs: number): void {
   const fits = actualMs <= expectedMs && actualMs > expectedMs - SLACK_MS;
@@ -237,6 +244,84 @@ function contract(name: string, open: () => PinStore): void {
       await Promise.all(ids.slice(1).map((id) => store.end([pid], id, 0)));
       assertAbout(await store.remaining([pid]), INTENT_MS);
       assert.equal((await store.inspect(pid))?.writes, 1);
+    });
+
+    it("says of a pin where its writes stand, and only while all of them are known to stand somewhere", async () => {
+      const [store, pid] = [open(), newPid()];
+      assert.equal(await store.held([pid]), null);
+      await store.begin([pid], "a.1", INTENT_MS);
+      assert.deepEqual((await store.held([pid]))?.hold, BY_WRITER);
+      await store.end([pid], "a.1", WINDOW_MS, at(1, 10));
+      const held = await store.held([pid]);
+      assert.deepEqual(held?.hold, { positions: [at(1, 10)], open: false, regions: [] });
+      assertAbout(held.remainingMs, WINDOW_MS);
+      assertAbout(await store.remaining([pid]), WINDOW_MS);
+      await store.begin([pid], "b.1", INTENT_MS);
+      assert.deepEqual((await store.held([pid]))?.hold, { positions: [at(1, 10)], open: true, regions: [] });
+      await store.end([pid], "b.1", WINDOW_MS);
+      assert.equal((await store.held([pid]))?.hold.open, true, "nobody said where it stands");
+    });
+
+    it("keeps the newest position of each epoch, in whatever order they come", async () => {
+      const [store, pid] = [open(), newPid()];
+      for (const position of [at(2, 3), at(1, 99), at(2, 17), at(2, 16), at(1, 98)])
+        await store.end([pid], "a.1", WINDOW_MS, position);
+      assert.deepEqual((await store.held([pid]))?.hold.positions, [at(1, 99), at(2, 17)]);
+    });
+
+    it("only ever extends what positioned writes hold, also when an END comes late or twice", async () => {
+      const [store, pid] = [open(), newPid()];
+      await store.end([pid], "a.2", INTENT_MS, at(1, 20));
+      await store.end([pid], "a.1", WINDOW_MS, at(1, 10));
+      await store.end([pid], "a.1", WINDOW_MS, at(1, 10));
+      assertAbout(await store.remaining([pid]), INTENT_MS);
+      assert.deepEqual((await store.held([pid]))?.hold.positions, [at(1, 20)]);
+      await store.end([pid], "a.1", 0, at(1, 30));
+      assert.deepEqual((await store.held([pid]))?.hold.positions, [at(1, 20)]);
+    });
+
+    it("forgets positions with the pin, and drops them when it is released", async () => {
+      const [store, pid] = [open(), newPid()];
+      await store.end([pid], "a.1", 50, at(1, 10));
+      await eventually(async () => (await store.held([pid])) === null);
+      await store.end([pid], "a.2", WINDOW_MS, at(1, 5));
+      assert.deepEqual((await store.held([pid]))?.hold.positions, [at(1, 5)]);
+      await store.release(pid);
+      assert.equal(await store.held([pid]), null);
+      await store.begin([pid], "a.3", INTENT_MS);
+      assert.deepEqual((await store.held([pid]))?.hold, BY_WRITER);
+    });
+
+    it("says in which regions a user wrote, that of the write that ends last first", async () => {
+      const [store, pid] = [open(), newPid()];
+      await store.begin([pid], "a.1@eu-west", WINDOW_MS);
+      await store.begin([pid], "a.2@ap.south", INTENT_MS);
+      await store.begin([pid], "b.1@eu-west", WINDOW_MS - 2_000);
+      assert.deepEqual((await store.held([pid]))?.hold, {
+        positions: [],
+        open: true,
+        regions: ["ap.south", "eu-west"],
+      });
+    });
+
+    it("joins what holds a user under several names", async () => {
+      const [store, session, login] = [open(), newPid(), newPid()];
+      await store.end([session], "a.1", WINDOW_MS, at(1, 10));
+      await store.end([login], "a.2", INTENT_MS, at(1, 12));
+      const held = await store.held([session, newPid(), login]);
+      assert.deepEqual(held?.hold, { positions: [at(1, 12)], open: false, regions: [] });
+      assertAbout(held.remainingMs, INTENT_MS);
+    });
+
+    it("keeps a bounded number of writes for a user who never stops, and pins no shorter for it", async () => {
+      const [store, pid] = [open(), newPid()];
+      const total = MAX_WRITES_PER_USER * 5;
+      for (let i = 1; i <= total; i += 1) await store.begin([pid], `a.${i}@eu`, INTENT_MS);
+      const most = (await store.inspect(pid))?.writes ?? 0;
+      assert.ok(most <= MAX_WRITES_PER_USER + 1, `${most}`);
+      for (let i = 1; i <= total; i += 1) await store.end([pid], `a.${i}@eu`, 0);
+      assertAbout(await store.remaining([pid]), INTENT_MS);
+      assert.deepEqual((await store.held([pid]))?.hold.regions, ["eu"]);
     });
 
     it("agrees with its model after any sequence of steps", async () => {

@@ -164,7 +164,15 @@ export function inputsOf(
   const intent = method === "GET" ? "read" : "write";
   const identified = Object.keys(headers).some((name) => name.toLowerCase() === "authorization");
   const facts = { intent, jurisdictions: null, affinity: null, identified, chance: 0.5 } as const;
-  return { facts, pin: "free", view: table.view, rules: rulesOf(config.get()), tried: [], attempts: 0 };
+  return {
+    facts,
+    pin: "free",
+    hold: null,
+    view: table.view,
+    rules: rulesOf(config.get()),
+    tried: [],
+    attempts: 0,
+  };
 }
 
 async function callAt(

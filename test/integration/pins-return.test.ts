@@ -84,8 +84,8 @@ describe("pins that Redis missed", () => {
     assert.equal(await pin.add(["session"]), "unrecorded");
     server.resume();
     await Promise.all([isUp(here), isUp(there)]);
-    assert.equal(await there.pins.read(["user"], STRANGER), "pinned");
-    assert.equal(await there.pins.read(["session"], STRANGER), "pinned");
+    assert.equal((await there.pins.read(["user"], STRANGER)).pin, "pinned");
+    assert.equal((await there.pins.read(["session"], STRANGER)).pin, "pinned");
   });
 
   it("are recorded again when it has lost its memory, and no longer than they had left", async () => {
@@ -135,9 +135,9 @@ describe("a reader whom Redis does not know", () => {
     here.client.disconnect();
     server.resume();
     await isUp(there);
-    assert.equal(await there.pins.read(["user"], STRANGER), "unknown");
+    assert.equal((await there.pins.read(["user"], STRANGER)).pin, "unknown");
     assert.equal(there.said.at(-1), "up quarantine for 2500 ms");
-    await eventually(async () => (await there.pins.read(["user"], STRANGER)) === "free");
+    await eventually(async () => (await there.pins.read(["user"], STRANGER)).pin === "free");
   });
 
   it("may have been forgotten, for an intent's time after Redis was started empty", async () => {
@@ -146,8 +146,8 @@ describe("a reader whom Redis does not know", () => {
     await isUp(here);
     const late = await edge({ ...SHORT, proxy: { responseTimeout: "1500ms" } });
     assert.match(late.said.at(-1) ?? "", /^up quarantine for [12]\d{3} ms$/);
-    assert.equal(await late.pins.read(["user"], STRANGER), "unknown");
-    await eventually(async () => (await late.pins.read(["user"], STRANGER)) === "free");
+    assert.equal((await late.pins.read(["user"], STRANGER)).pin, "unknown");
+    await eventually(async () => (await late.pins.read(["user"], STRANGER)).pin === "free");
     assert.equal((await edge({ ...SHORT, proxy: { responseTimeout: "1500ms" } })).said.at(-1), "up null");
   });
 
@@ -163,18 +163,18 @@ describe("a reader whom Redis does not know", () => {
       await edge({ consistency: { onRedisDown: { reads: "failOpen" } } }),
       await edge({ consistency: { onRedisDown: { reads: "trustToken" } } }),
     ];
-    assert.equal(await failOpen.pins.read(["user"], STRANGER), "waived");
-    assert.equal(await trustToken.pins.read(["user"], OUR_BROWSER), "waived");
-    assert.equal(await trustToken.pins.read(["user"], STRANGER), "unknown");
+    assert.equal((await failOpen.pins.read(["user"], STRANGER)).pin, "waived");
+    assert.equal((await trustToken.pins.read(["user"], OUR_BROWSER)).pin, "waived");
+    assert.equal((await trustToken.pins.read(["user"], STRANGER)).pin, "unknown");
     assert.equal(await writer.pins.open(["user"]).acknowledged, "recorded");
     for (const { pins } of [failOpen, trustToken])
-      assert.equal(await pins.read(["user"], OUR_BROWSER), "pinned");
+      assert.equal((await pins.read(["user"], OUR_BROWSER)).pin, "pinned");
   });
 
   it("is free at once when an edge starts before a Redis that has long been there", async () => {
     const here = await edge();
     assert.deepEqual(here.said, ["up null"]);
-    assert.equal(await here.pins.read(["user"], STRANGER), "free");
+    assert.equal((await here.pins.read(["user"], STRANGER)).pin, "free");
   });
 });
 
@@ -183,7 +183,7 @@ describe("a Redis that is emptied while it runs", () => {
     const [here, there] = [await edge(), await edge()];
     assert.equal(await here.pins.open(["user"]).acknowledged, "recorded");
     await server.flush();
-    assert.equal(await there.pins.read(["user"], STRANGER), "unknown");
+    assert.equal((await there.pins.read(["user"], STRANGER)).pin, "unknown");
   });
 
   it("is found out by every edge within seconds, and told again", async () => {
@@ -193,8 +193,8 @@ describe("a Redis that is emptied while it runs", () => {
     const isFoundOut = ({ said }: PinsOfAnEdge) =>
       eventually(() => said[1] === "down amnesia" && said[2]?.startsWith("up quarantine for "));
     await Promise.all([isFoundOut(here), isFoundOut(there)]);
-    assert.equal(await there.pins.read(["user"], STRANGER), "pinned");
-    assert.equal(await there.pins.read(["other"], STRANGER), "unknown");
+    assert.equal((await there.pins.read(["user"], STRANGER)).pin, "pinned");
+    assert.equal((await there.pins.read(["other"], STRANGER)).pin, "unknown");
   });
 });
 

@@ -93,7 +93,7 @@ async function slowestMs(works: readonly (() => Promise<unknown>)[]): Promise<nu
   return slowest;
 }
 
-const read = ({ pins }: Edge, pid: Pid) => pins.read([pid], STRANGER);
+const read = async ({ pins }: Edge, pid: Pid) => (await pins.read([pid], STRANGER)).pin;
 const readings = async (edge: Edge, users: readonly Pid[]) =>
   [...new Set(await Promise.all(users.map((pid) => read(edge, pid))))].sort();
 const records = async ({ pins }: Edge, users: readonly Pid[]) =>
@@ -118,12 +118,12 @@ describe("pins in a Redis Cluster", () => {
     const pin = here.pins.open(ids);
     assert.equal(await pin.acknowledged, "recorded");
     assert.deepEqual(await readings(there, ids), ["pinned"]);
-    assert.equal(await there.pins.read([newPid(), newPid(), ...ids.slice(2)], STRANGER), "pinned");
+    assert.equal((await there.pins.read([newPid(), newPid(), ...ids.slice(2)], STRANGER)).pin, "pinned");
     assert.equal((await there.pins.inspect(ids[0] ?? ""))?.writes, 1);
     assert.equal(await there.pins.release(ids[0] ?? ""), true);
-    assert.equal(await there.pins.read(ids.slice(0, 1), STRANGER), "free");
+    assert.equal((await there.pins.read(ids.slice(0, 1), STRANGER)).pin, "free");
     pin.settle("notWritten");
-    await eventually(async () => (await there.pins.read(ids, STRANGER)) === "free");
+    await eventually(async () => (await there.pins.read(ids, STRANGER)).pin === "free");
   });
 
   it("are warned of when one node may evict them", async () => {
@@ -166,8 +166,8 @@ describe("pins in a Redis Cluster", () => {
     assert.deepEqual(await records(here, others.slice(0, 10)), ["recorded"]);
     assert.deepEqual(await readings(there, others.slice(0, 10)), ["pinned"]);
     const [away = "", free = "", pinned = ""] = [its[15], others[15], others[0]];
-    assert.equal(await there.pins.read([away, free], STRANGER), "unknown");
-    assert.equal(await there.pins.read([away, pinned], STRANGER), "pinned");
+    assert.equal((await there.pins.read([away, free], STRANGER)).pin, "unknown");
+    assert.equal((await there.pins.read([away, pinned], STRANGER)).pin, "pinned");
     await node.restart();
     await Promise.all([here, there, long].map(isUp));
     assert.match(there.said.at(-1) ?? "", /^up quarantine for \d+ ms$/);

@@ -66,7 +66,7 @@ async function edge(to: object = address(), readyMs = 3_000): Promise<Edge> {
   return made;
 }
 
-const read = ({ pins }: Edge, pid: string) => pins.read([pid], STRANGER);
+const read = async ({ pins }: Edge, pid: string) => (await pins.read([pid], STRANGER)).pin;
 const isUp = ({ said }: Edge) => eventually(() => said.at(-1)?.startsWith("up"), FAILOVER);
 const isDown = ({ said }: Edge) => eventually(() => said.at(-1)?.startsWith("down"));
 const isPinnedOn = async (server: { command(line: string): Promise<string> }, pid: string) =>
@@ -82,7 +82,7 @@ describe("pins behind Sentinels", () => {
     await redis.primary.kill();
     await Promise.all([here, there].map(isDown));
     assert.equal(await here.pins.open(["meanwhile"]).acknowledged, "unrecorded");
-    assert.equal(here.pins.known(["meanwhile"], 0), "pinned");
+    assert.equal(here.pins.known(["meanwhile"], null).pin, "pinned");
     const slowestMs = await slowestReadUntil(there, isUp(there));
     assert.ok(slowestMs < PROMPTLY_MS, `${slowestMs} ms`);
     await isUp(here);

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { decide, needsPin, verdicts } from "../../src/routing/decide.ts";
 import type { DecisionInputs } from "../../src/routing/decision.ts";
+import { type Hold, hasLost, releases } from "../../src/routing/hold.ts";
 import type { Region } from "../../src/routing/region.ts";
 import { takesWrites } from "../../src/routing/writers.ts";
 import { inputsOf } from "../unit/routing-world.ts";
@@ -10,6 +11,17 @@ import { inputsOf } from "../unit/routing-world.ts";
 const JURISDICTIONS = ["eu", "us", "ap"];
 /** Of the present epoch, of an older one, of a newer one. */
 const APPLIED = [1, 0, 2].map((epoch) => ({ epoch, at: "0000000000000010" }));
+
+const WRITTEN = APPLIED.flatMap(({ epoch }) => [
+  { epoch, at: "0000000000000009" },
+  { epoch, at: "0000000000000011" },
+]);
+
+const someHold: fc.Arbitrary<Hold> = fc.record({
+  positions: fc.subarray(WRITTEN),
+  open: fc.boolean(),
+  regions: fc.subarray(["a", "b"]),
+});
 
 const region = (id: string): fc.Arbitrary<Region> =>
   fc.record({
@@ -40,6 +52,8 @@ const inputs: fc.Arbitrary<DecisionInputs> = fc
       chance: fc.double({ min: 0, max: 0.999, noNaN: true }),
     }),
     pin: fc.constantFrom("free", "pinned", "unknown", "waived", "unasked"),
+    hold: fc.option(someHold),
+    promotions: fc.constantFrom([], [{ epoch: 1, at: "0000000000000010" }]),
     tried: fc.subarray(IDS),
     rules: fc.record({
       policy: fc.constantFrom("latency", "priority", "weighted"),
@@ -49,7 +63,11 @@ const inputs: fc.Arbitrary<DecisionInputs> = fc
       maxLagMs: fc.constant(5_000),
     }),
   })
-  .map(({ regions, count, ...given }) => inputsOf({ ...given, regions: regions.slice(0, count) }));
+  .map(({ regions, count, hold, promotions, ...given }) => {
+    const known = given.pin === "free" || given.pin === "waived" ? null : hold;
+    const view = { promotions };
+    return inputsOf({ ...given, ...(known && { hold: known }), view, regions: regions.slice(0, count) });
+  });
 
 function always(sentence: string, holds: (inputs: DecisionInputs) => void): void {
   test(sentence, () => fc.assert(fc.property(inputs, holds), { numRuns: 3_000 }));
@@ -85,12 +103,30 @@ always("a write goes to a region that takes writes, or is refused", (given) => {
   if (region && given.facts.intent === "write") assert.ok(takesWrites(region, given.view, given.rules));
 });
 
-always("a possibly pinned reader goes to the writer, is refused, or the answer says so", (given) => {
-  if (given.facts.intent !== "read" || given.pin === "free" || given.pin === "unasked") return;
+always("a possibly pinned reader goes where its writes are, is refused, or the answer says so", (given) => {
+  const { facts, pin, hold, view, rules } = given;
+  if (facts.intent !== "read" || pin === "free" || pin === "unasked") return;
   const decision = decide(given);
   if (decision.kind === "refused" || decision.consistency !== null) return;
   const region = chosen(given);
-  assert.ok(region && takesWrites(region, given.view, given.rules));
+  assert.ok(region);
+  if (takesWrites(region, view, rules)) return;
+  assert.ok(pin === "pinned" && hold && rules.topology === "single-writer" && releases(region, hold, view));
+});
+
+always("with several writers, who has written reads there and nowhere else, or is told so", (given) => {
+  const { facts, hold, rules } = given;
+  if (facts.intent === "static" || rules.topology === "single-writer" || hold === null) return;
+  const decision = decide(given);
+  if (decision.kind === "refused" || decision.consistency !== null) return;
+  assert.ok(hold.regions.every((id) => id === decision.region));
+});
+
+always("a lost write is told to its user wherever the answer comes from", (given) => {
+  const { facts, pin, hold, view } = given;
+  if (facts.intent !== "read" || pin !== "pinned" || hold === null || !hasLost(hold, view)) return;
+  const decision = decide(given);
+  if (decision.kind === "routed") assert.equal(decision.consistency, "lost");
 });
 
 always("an unasked pin never leads to a replica: it is asked for first", (given) => {
@@ -111,8 +147,11 @@ always("a region that is down serves only as a last resort or as the writer when
 });
 
 always("a reader is never refused while an open region of its jurisdiction is up and fresh", (given) => {
-  const { view, rules, facts, tried, pin } = given;
-  if (facts.intent === "write" || (facts.intent === "read" && (pin === "pinned" || pin === "unknown")))
+  const { view, rules, facts, tried, pin, hold } = given;
+  if (
+    facts.intent === "write" ||
+    (facts.intent === "read" && (pin === "pinned" || pin === "unknown" || hold))
+  )
     return;
   const fit = view.regions.some(
     (region) =>

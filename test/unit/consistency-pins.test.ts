@@ -6,6 +6,7 @@ import { MemoryPinStore } from "../../src/consistency/memory.ts";
 import { Pins } from "../../src/consistency/pins.ts";
 import type { Pid, PinStore } from "../../src/consistency/store.ts";
 import { EventBus } from "../../src/events.ts";
+import { BY_WRITER } from "../../src/routing/hold.ts";
 
 const INTENT_MS = 40_000;
 const WINDOW_MS = 10_000;
@@ -67,27 +68,27 @@ describe("a write", () => {
   it("pins its users on this edge before anything is sent, and everywhere once it is recorded", async () => {
     const [here, there] = [edge(), edge()];
     const pin = here.open(["u", "v"]);
-    assert.equal(here.known(["v"], 0), "pinned");
+    assert.equal(here.known(["v"], null).pin, "pinned");
     assert.equal(await pin.acknowledged, "recorded");
-    assert.equal(there.known(["u"], 0), null);
-    assert.equal(await there.read(["u"], STRANGER), "pinned");
+    assert.equal(there.known(["u"], null).pin, "unasked");
+    assert.equal((await there.read(["u"], STRANGER)).pin, "pinned");
   });
 
   it("keeps its user pinned for the window after it is committed, and then no longer", async () => {
     const [here, there] = [edge(), edge()];
     here.open(["u"]).settle("committed");
     nowMs += WINDOW_MS - 1;
-    assert.equal(here.known(["u"], 0), "pinned");
-    assert.equal(await there.read(["u"], STRANGER), "pinned");
+    assert.equal(here.known(["u"], null).pin, "pinned");
+    assert.equal((await there.read(["u"], STRANGER)).pin, "pinned");
     nowMs += 1;
-    assert.equal(here.known(["u"], 0), null);
-    assert.equal(await here.read(["u"], STRANGER), "free");
+    assert.equal(here.known(["u"], null).pin, "unasked");
+    assert.equal((await here.read(["u"], STRANGER)).pin, "free");
   });
 
   it("keeps its user pinned longer where replicas lag more, up to the longest pin", () => {
-    edge().open(["u"]).settle("committed", 25_000);
-    edge().open(["u"]).settle("committed", 900_000);
-    edge().open(["u"]).settle("committed", 1);
+    edge().open(["u"]).settle("committed", { windowMs: 25_000 });
+    edge().open(["u"]).settle("committed", { windowMs: 900_000 });
+    edge().open(["u"]).settle("committed", { windowMs: 1 });
     assert.deepEqual(
       shared.calls.filter((call) => call.startsWith("end")),
       ["end u 25000", "end u 60000", `end u ${WINDOW_MS}`],
@@ -97,15 +98,15 @@ describe("a write", () => {
   it("unpins its user when it did not write", async () => {
     const here = edge();
     here.open(["u"]).settle("notWritten");
-    assert.equal(await here.read(["u"], STRANGER), "free");
+    assert.equal((await here.read(["u"], STRANGER)).pin, "free");
   });
 
   it("leaves its intent alone when nobody knows what became of it", async () => {
     const here = edge();
     here.open(["u"]).settle("unknown");
     nowMs += INTENT_MS - 1;
-    assert.equal(await edge().read(["u"], STRANGER), "pinned");
-    assert.equal(here.known(["u"], 0), "pinned");
+    assert.equal((await edge().read(["u"], STRANGER)).pin, "pinned");
+    assert.equal(here.known(["u"], null).pin, "pinned");
     assert.deepEqual(shared.calls, [`begin u ${INTENT_MS}`, "remaining u"]);
   });
 
@@ -114,14 +115,14 @@ describe("a write", () => {
     const pin = here.open(["u"]);
     there.open(["u"]);
     pin.settle("notWritten");
-    assert.equal(await edge().read(["u"], STRANGER), "pinned");
+    assert.equal((await edge().read(["u"], STRANGER)).pin, "pinned");
   });
 
   it("pins those whom its response establishes, too, and settles them with the others", async () => {
     const here = edge();
     const pin = here.open(["u"]);
     assert.equal(await pin.add(["session", "u"]), "recorded");
-    assert.equal(await edge().read(["session"], STRANGER), "pinned");
+    assert.equal((await edge().read(["session"], STRANGER)).pin, "pinned");
     pin.settle("committed");
     assert.deepEqual(shared.calls, [
       `begin u ${INTENT_MS}`,
@@ -161,7 +162,7 @@ describe("a write", () => {
     shared.failure = new Error("OOM command not allowed when used memory > 'maxmemory'.");
     const pin = here.open(["u"]);
     assert.equal(await pin.acknowledged, "unrecorded");
-    assert.equal(here.known(["u"], 0), "pinned");
+    assert.equal(here.known(["u"], null).pin, "pinned");
     pin.settle("committed");
     await pin.acknowledged;
     assert.deepEqual(said, ["begin", "begin failed: OOM", "end", "end failed: OOM"]);
@@ -187,7 +188,7 @@ describe("a long write", () => {
     const here = edge();
     here.open(["u"]);
     for (let half = 0; half < 100; half += 1) pass(INTENT_MS / 2);
-    assert.equal(here.known(["u"], 0), "pinned");
+    assert.equal(here.known(["u"], null).pin, "pinned");
     assert.equal(shared.calls.length, 101);
     assert.deepEqual(said.slice(0, 3), ["begin", "extend", "extend"]);
   });
@@ -206,22 +207,22 @@ describe("a read", () => {
   it("is pinned by a token or by this edge without a round trip", async () => {
     const here = edge();
     here.open(["u"]);
-    assert.equal(here.known([], 1), "pinned");
-    assert.equal(here.known(["u"], 0), "pinned");
-    assert.equal(await here.read(["u"], STRANGER), "pinned");
+    assert.equal(here.known([], BY_WRITER).pin, "pinned");
+    assert.equal(here.known(["u"], null).pin, "pinned");
+    assert.equal((await here.read(["u"], STRANGER)).pin, "pinned");
     assert.deepEqual(shared.calls, [`begin u ${INTENT_MS}`]);
   });
 
   it("asks the store each time: that a user was free is never remembered", async () => {
     const [here, there] = [edge(), edge()];
-    assert.equal(await here.read(["u"], STRANGER), "free");
+    assert.equal((await here.read(["u"], STRANGER)).pin, "free");
     await there.open(["u"]).acknowledged;
-    assert.equal(await here.read(["u"], STRANGER), "pinned");
+    assert.equal((await here.read(["u"], STRANGER)).pin, "pinned");
     assert.deepEqual(said, ["looked up: free", "begin", "looked up: pinned"]);
   });
 
   it("of nobody is free", async () => {
-    assert.equal(await edge().read([], STRANGER), "free");
+    assert.equal((await edge().read([], STRANGER)).pin, "free");
     assert.deepEqual(shared.calls, []);
   });
 
@@ -229,11 +230,11 @@ describe("a read", () => {
     const alone = edge({}, null);
     const pin = alone.open(["u"]);
     assert.equal(await pin.acknowledged, "recorded");
-    assert.equal(await alone.read(["u"], STRANGER), "pinned");
-    assert.equal(await alone.read(["v"], STRANGER), "free");
+    assert.equal((await alone.read(["u"], STRANGER)).pin, "pinned");
+    assert.equal((await alone.read(["v"], STRANGER)).pin, "free");
     assert.equal(alone.activeCount(), 1);
     assert.equal(await alone.release("u"), true);
-    assert.equal(await alone.read(["u"], STRANGER), "free");
+    assert.equal((await alone.read(["u"], STRANGER)).pin, "free");
   });
 });
 
@@ -250,7 +251,7 @@ describe("a read whose store does not answer", () => {
     it(`is ${expected} for ${client.carriesToken ? "a browser of ours" : "a stranger"} under ${reads}`, async () => {
       shared.failure = new Error("Command timed out");
       const here = edge({ onRedisDown: { reads } });
-      assert.equal(await here.read(["u"], client), expected);
+      assert.equal((await here.read(["u"], client)).pin, expected);
       assert.deepEqual(said, ["remaining failed: timeout", "looked up: unknown"]);
     });
 
@@ -259,27 +260,27 @@ describe("a read whose store does not answer", () => {
       shared.failure = new StoreAway();
       const here = edge({ onRedisDown: { reads } });
       here.open(["u"]);
-      assert.equal(here.known(["u"], 0), "pinned");
-      assert.equal(here.known(["v"], 500), "pinned");
-      assert.equal(await here.read(["u"], OUR_BROWSER), "pinned");
+      assert.equal(here.known(["u"], null).pin, "pinned");
+      assert.equal(here.known(["v"], BY_WRITER).pin, "pinned");
+      assert.equal((await here.read(["u"], OUR_BROWSER)).pin, "pinned");
     });
 
   it("spares the writer beyond what it bears, under failSafe", async () => {
     shared.failure = new StoreAway();
     const here = edge();
     const readings = await Promise.all(Array.from({ length: 80 }, () => here.read(["u"], STRANGER)));
-    assert.equal(readings.filter((reading) => reading === "unknown").length, 50);
-    assert.equal(readings.filter((reading) => reading === "waived").length, 30);
+    assert.equal(readings.filter(({ pin }) => pin === "unknown").length, 50);
+    assert.equal(readings.filter(({ pin }) => pin === "waived").length, 30);
   });
 
   it("that is only rehearsed gets the same answer and spends nothing of it", async () => {
     shared.failure = new StoreAway();
     const here = edge();
     const rehearse = () => here.read(["u"], { ...STRANGER, rehearsal: true });
-    for (let i = 0; i < 200; i += 1) assert.equal(await rehearse(), "unknown");
-    for (let i = 0; i < 50; i += 1) assert.equal(await here.read(["u"], STRANGER), "unknown");
-    assert.equal(await rehearse(), "waived");
-    assert.equal(await here.read(["u"], STRANGER), "waived");
+    for (let i = 0; i < 200; i += 1) assert.equal((await rehearse()).pin, "unknown");
+    for (let i = 0; i < 50; i += 1) assert.equal((await here.read(["u"], STRANGER)).pin, "unknown");
+    assert.equal((await rehearse()).pin, "waived");
+    assert.equal((await here.read(["u"], STRANGER)).pin, "waived");
   });
 
   it("measures what the writer bears only while the store answers", async () => {
@@ -291,7 +292,7 @@ describe("a read whose store does not answer", () => {
       here.noteWriterRequest();
     }
     const readings = await Promise.all(Array.from({ length: 80 }, () => here.read(["u"], STRANGER)));
-    assert.equal(readings.filter((reading) => reading === "unknown").length, 50);
+    assert.equal(readings.filter(({ pin }) => pin === "unknown").length, 50);
   });
 
   it("is an error to an operator, who must not mistake it for no pin", async () => {
@@ -307,17 +308,17 @@ describe("the modes", () => {
     const pin = here.open(["u"]);
     assert.equal(await pin.acknowledged, "recorded");
     pin.settle("committed");
-    assert.equal(here.known(["u"], 0), null);
-    assert.equal(here.known(["u"], 1), "pinned");
-    assert.equal(await here.read(["u"], STRANGER), "free");
+    assert.equal(here.known(["u"], null).pin, "free");
+    assert.equal(here.known(["u"], BY_WRITER).pin, "pinned");
+    assert.equal((await here.read(["u"], STRANGER)).pin, "free");
     assert.deepEqual(shared.calls, []);
   });
 
   it("know no pins at all when off", async () => {
     const here = edge({ mode: "off" });
     here.open(["u"]).settle("committed");
-    assert.equal(here.known(["u"], 5_000), null);
-    assert.equal(await here.read(["u"], STRANGER), "free");
+    assert.equal(here.known(["u"], BY_WRITER).pin, "free");
+    assert.equal((await here.read(["u"], STRANGER)).pin, "free");
     assert.deepEqual(shared.calls, []);
   });
 
@@ -325,7 +326,7 @@ describe("the modes", () => {
     const here = edge({ mode: "off" });
     here.configure(configure({ mode: "strict", graceWindow: "3s" }));
     here.open(["u"]).settle("committed");
-    assert.equal(await edge().read(["u"], STRANGER), "pinned");
+    assert.equal((await edge().read(["u"], STRANGER)).pin, "pinned");
     assert.equal(shared.calls[1], "end u 3000");
   });
 });

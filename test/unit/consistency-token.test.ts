@@ -3,6 +3,7 @@ import { describe, it } from "node:test";
 import { configSchema } from "../../src/config/schema.ts";
 import { Signer } from "../../src/consistency/signer.ts";
 import { CLOCK_SKEW_MS, PinTokens } from "../../src/consistency/token.ts";
+import { BY_WRITER } from "../../src/routing/hold.ts";
 
 const WALL_MS = 1_790_000_000_000;
 const signer = new Signer(["a secret of ours, long"]);
@@ -18,8 +19,25 @@ const signed = (payload: string): string => signer.sign("pin", payload);
 describe("a pin token", () => {
   it("pins its bearer for as long as it was issued for, and knows its epoch", () => {
     const text = edge().issue(10_000, 7);
-    assert.deepEqual(edge().read(text), { remainingMs: 10_000, epoch: 7 });
-    assert.deepEqual(edge(4_000).read(text), { remainingMs: 6_000, epoch: 7 });
+    assert.deepEqual(edge().read(text), { remainingMs: 10_000, epoch: 7, hold: BY_WRITER });
+    assert.deepEqual(edge(4_000).read(text), { remainingMs: 6_000, epoch: 7, hold: BY_WRITER });
+  });
+
+  it("says where its bearer's writes stand, and in which regions they were made", () => {
+    const positions = [
+      { epoch: 1, at: "00000000000004d2" },
+      { epoch: 12, at: "ffffffffffffffff" },
+    ];
+    for (const hold of [
+      { positions, open: false, regions: [] },
+      { positions: [], open: true, regions: ["ap-south", "us-east"] },
+    ])
+      assert.deepEqual(edge().read(edge().issue(10_000, 12, hold))?.hold, hold);
+  });
+
+  it("says nothing of positions while another write of its bearer stands nowhere", () => {
+    const hold = { positions: [{ epoch: 1, at: "00000000000004d2" }], open: true, regions: [] };
+    assert.deepEqual(edge().read(edge().issue(10_000, 1, hold))?.hold, BY_WRITER);
   });
 
   it("is over when its deadline has passed", () => {

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { decide, verdicts } from "../../src/routing/decide.ts";
 import type { Decision } from "../../src/routing/decision.ts";
-import { type Case, inputsOf } from "./routing-world.ts";
+import type { Position } from "../../src/routing/position.ts";
+import { type Case, type Changes, inputsOf } from "./routing-world.ts";
 
 const down = { health: "down" } as const;
 const degraded = { health: "degraded" } as const;
@@ -12,6 +13,27 @@ const closed = { admission: "closed" } as const;
 const write = { intent: "write" } as const;
 const standby = { role: "standby" } as const;
 const stale = { whenWriterDown: "stale" } as const;
+
+const at = (position: number): Position => ({ epoch: 1, at: position.toString(16).padStart(16, "0") });
+const has = (applied: Position): Changes => ({ eu: { applied } });
+/** Pinned by a write that stands there. */
+const held = (position: Position, open = false) => ({
+  pin: "pinned" as const,
+  hold: { positions: [position], open, regions: [] },
+});
+/** The second epoch has begun there. */
+const promoted = (position: number) => ({
+  view: { epoch: 2, promotions: [{ ...at(position), epoch: 2 }] },
+});
+const wroteIn = (...regions: string[]) => ({
+  pin: "pinned" as const,
+  hold: { positions: [], open: true, regions },
+});
+const several = {
+  rules: { topology: "multi-writer" as const },
+  view: { writeRegion: null },
+  changes: { ap: { role: "writer" } } as Changes,
+};
 
 const TABLE: readonly (readonly [sentence: string, given: Case, expected: string])[] = [
   // Nothing special.
@@ -222,7 +244,112 @@ const TABLE: readonly (readonly [sentence: string, given: Case, expected: string
     "eu latency",
   ],
 
+  // Positions: early release.
+  [
+    "a pinned reader goes home when home has what was written",
+    { ...held(at(10)), changes: has(at(10)) },
+    "eu latency",
+  ],
+  ["and stays with the writer while home is behind", { ...held(at(10)), changes: has(at(9)) }, "us pin"],
+  [
+    "home is the session's, and another region that has it does not count",
+    { ...held(at(10)), facts: { affinity: "ap" }, changes: has(at(10)) },
+    "us pin",
+  ],
+  [
+    "a session that has its writes at home is at home",
+    { ...held(at(10)), facts: { affinity: "eu" }, changes: has(at(10)) },
+    "eu affinity",
+  ],
+  ["a write in flight holds whatever is applied", { ...held(at(10), true), changes: has(at(99)) }, "us pin"],
+  ["nobody is released by a region that says nothing", held(at(10)), "us pin"],
+  [
+    "nobody is released by a region that speaks of another epoch",
+    { ...held(at(10)), changes: has({ ...at(99), epoch: 2 }) },
+    "us pin",
+  ],
+  [
+    "what is known here alone releases nobody when the store does not answer",
+    { ...held(at(10)), pin: "unknown", changes: has(at(10)) },
+    "us pin",
+  ],
+  [
+    "with the writer down, a region that has it is as good",
+    { ...held(at(10)), changes: { us: down, ap: { applied: at(10) } } },
+    "ap pin",
+  ],
+  [
+    "and one that has not is none",
+    { ...held(at(10)), changes: { us: down, ...has(at(9)) } },
+    "refused writer_down",
+  ],
+  [
+    "residency keeps a pinned reader where the writer is not, once that region has it",
+    { ...held(at(10)), facts: { jurisdictions: ["eu"] }, changes: has(at(10)) },
+    "eu latency",
+  ],
+  [
+    "a lagging region releases nobody",
+    { ...held(at(10)), changes: { eu: { applied: at(10), lagMs: 6_000 } } },
+    "us pin",
+  ],
+
+  // Promotions.
+  [
+    "a write of an older epoch is released by who has applied where the present one began",
+    { ...held(at(10)), ...promoted(40), changes: has({ ...at(40), epoch: 2 }) },
+    "eu latency",
+  ],
+  [
+    "and is held while that is not reached",
+    { ...held(at(10)), ...promoted(40), changes: has({ ...at(39), epoch: 2 }) },
+    "us pin",
+  ],
+  ["a lost write is said to be lost, at the writer", { ...held(at(41)), ...promoted(40) }, "us pin lost"],
+  [
+    "and elsewhere",
+    { ...held(at(41)), ...promoted(40), changes: has({ ...at(40), epoch: 2 }) },
+    "eu latency lost",
+  ],
+  ["and while another write is in flight", { ...held(at(41), true), ...promoted(40) }, "us pin lost"],
+
   // Several writers.
+  [
+    "with several writers a read goes where its user wrote",
+    { ...wroteIn("ap"), facts: { affinity: "us" }, ...several },
+    "ap pin",
+  ],
+  ["and so does the next write", { ...wroteIn("ap"), facts: write, ...several }, "ap write"],
+  [
+    "a read is refused while that region is down",
+    { ...wroteIn("ap"), rules: several.rules, changes: { ap: { role: "writer", ...down } } },
+    "refused writer_down",
+  ],
+  [
+    "or served elsewhere, and says so, when the operator says so",
+    {
+      ...wroteIn("ap"),
+      rules: { ...several.rules, ...stale },
+      changes: { ap: { role: "writer", ...down } },
+    },
+    "us pin stale",
+  ],
+  [
+    "a write goes on elsewhere, and says so",
+    { ...wroteIn("ap"), facts: write, rules: several.rules, changes: { ap: { role: "writer", ...down } } },
+    "us write stale",
+  ],
+  [
+    "who has written in two regions reads in that of the last write, which may lack the other",
+    { ...wroteIn("us", "ap"), ...several },
+    "us pin stale",
+  ],
+  ["who may have written anywhere is told so", { pin: "unknown", ...several }, "us pin-unknown degraded"],
+  [
+    "positions of several writers release nobody",
+    { ...held(at(1)), ...several, changes: { ...several.changes, ...has(at(9)) } },
+    "us pin",
+  ],
   [
     "with several writers a write goes to the nearest",
     { facts: write, rules: { topology: "multi-writer" }, changes: { ap: { role: "writer" } } },

@@ -1,4 +1,5 @@
 import type { DecisionInputs, Facts, PinReading } from "../../src/routing/decision.ts";
+import { BY_WRITER, type Hold } from "../../src/routing/hold.ts";
 import type { Region, View } from "../../src/routing/region.ts";
 import type { Rules } from "../../src/routing/rules.ts";
 
@@ -55,17 +56,29 @@ export const READER: Facts = {
 export interface Case {
   readonly facts?: Partial<Facts>;
   readonly pin?: PinReading;
+  readonly hold?: Hold;
+  readonly view?: Partial<View>;
   readonly changes?: Changes;
   readonly rules?: Partial<Rules>;
   readonly tried?: readonly string[];
   readonly regions?: readonly Region[];
 }
 
-export function inputsOf({ facts, pin = "free", changes, rules, tried = [], regions }: Case): DecisionInputs {
+export function inputsOf({
+  facts,
+  pin = "free",
+  hold,
+  view,
+  changes,
+  rules,
+  tried = [],
+  regions,
+}: Case): DecisionInputs {
   return {
     facts: { ...READER, ...facts },
     pin,
-    view: viewOf(changes, regions),
+    hold: hold ?? (pin === "pinned" ? BY_WRITER : null),
+    view: { ...viewOf(changes, regions), ...view },
     rules: { ...RULES, ...rules },
     tried,
     attempts: tried.length,
