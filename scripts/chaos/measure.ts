@@ -13,6 +13,8 @@ export interface ReadFromAfar {
   readonly byWriter: boolean;
   /** No other region had what the user knew to be written, so that none could have served every read of this user. */
   readonly bound: boolean;
+  /** Its home lacked it, whatever other regions had. */
+  readonly homeBehind: boolean;
   /** Sent while a pin lasts that knows of no positions. */
   readonly inWindow: boolean;
 }
@@ -43,6 +45,7 @@ export function measure(history: History, times: PinTimes): Measures {
         read,
         byWriter: read.region === writerAt(read.sentMs, history.reigns),
         bound: isBound(knows(read.sentMs), read.sentMs, history),
+        homeBehind: lacks(read.home, knows(read.sentMs), read.sentMs),
         inWindow: inWindow(read.sentMs),
       })),
       homecomings: homecomingsOf(operations, reads, times, history),
@@ -75,13 +78,17 @@ function isInService(region: string, atMs: number, { outages }: History): boolea
   );
 }
 
-/** Whether no region but the writer's had the newest of what is known. A region that has it has all before it. */
+/** Whether no region but the writer had the newest of what is known. A region that has it has all before it. */
 function isBound(newest: Execution | null, atMs: number, history: History): boolean {
   if (newest === null) return false;
   const writer = writerAt(atMs, history.reigns);
-  return !Object.entries(newest.appliedAtMs).some(
-    ([region, appliedAtMs]) => region !== writer && appliedAtMs <= atMs && isInService(region, atMs, history),
+  return Object.keys(newest.appliedAtMs).every(
+    (region) => region === writer || lacks(region, newest, atMs) || !isInService(region, atMs, history),
   );
+}
+
+function lacks(region: string, newest: Execution | null, atMs: number): boolean {
+  return newest !== null && (newest.appliedAtMs[region] ?? Number.POSITIVE_INFINITY) > atMs;
 }
 
 /** By time: the newest write that its user knows of, by its own answer or by a read that showed it. What was lost is none. */

@@ -1,8 +1,13 @@
 import type { Config } from "../../src/config/schema.ts";
 import type { Recorded } from "../../src/consistency/layers.ts";
-import { type OpenPin, Pins, type PinsParts, type ReadHints } from "../../src/consistency/pins.ts";
+import {
+  type OpenPin,
+  type PinState,
+  Pins,
+  type PinsParts,
+  type ReadHints,
+} from "../../src/consistency/pins.ts";
 import type { Pid, PinStore } from "../../src/consistency/store.ts";
-import type { PinReading } from "../../src/routing/decision.ts";
 
 type MakePins = (config: Config, parts: PinsParts) => Pins;
 
@@ -14,6 +19,7 @@ const PINS: Readonly<Record<string, MakePins>> = {
   "set-after-awaited": (config, parts) => new SetOnce(config, parts, "head"),
   "negative-cache": (config, parts) => new NegativeCache(config, parts, "head"),
   "early-release": (config, parts) => new EarlyRelease(config, parts),
+  "writes-in-flight-ignored": (config, parts) => new FlightIgnored(config, parts),
   "no-quarantine": (config, parts) => new Pins(config, { ...parts, store: trusting(parts.store) }),
 };
 
@@ -71,12 +77,13 @@ const FREE_FOR_MS = 1_000;
 class NegativeCache extends SetOnce {
   readonly #freeUntilMs = new Map<Pid, number>();
 
-  override async read(pids: readonly Pid[], hints: ReadHints): Promise<PinReading> {
+  override async read(pids: readonly Pid[], hints: ReadHints): Promise<PinState> {
     const now = performance.now();
-    if (pids.every((pid) => (this.#freeUntilMs.get(pid) ?? 0) > now)) return "free";
-    const reading = await super.read(pids, hints);
-    if (reading === "free") for (const pid of pids) this.#freeUntilMs.set(pid, now + FREE_FOR_MS);
-    return reading;
+    const isFree = !hints.known && pids.every((pid) => (this.#freeUntilMs.get(pid) ?? 0) > now);
+    if (isFree) return { pin: "free", hold: null };
+    const state = await super.read(pids, hints);
+    if (state.pin === "free") for (const pid of pids) this.#freeUntilMs.set(pid, now + FREE_FOR_MS);
+    return state;
   }
 }
 
@@ -93,11 +100,19 @@ class EarlyRelease extends Pins {
     return {
       acknowledged: pin.acknowledged,
       add: (more) => pin.add(more),
-      settle: (outcome, windowMs) => {
-        pin.settle(outcome, windowMs);
+      settle: (outcome, end) => {
+        pin.settle(outcome, end);
         if (outcome === "committed") setTimeout(release, FIRST_REPLICA_HAS_IT_MS);
       },
     };
+  }
+}
+
+/** Lets a user go where the positions that are known allow it, whatever is still under way or was never answered. */
+class FlightIgnored extends Pins {
+  override async read(pids: readonly Pid[], hints: ReadHints): Promise<PinState> {
+    const state = await super.read(pids, hints);
+    return { ...state, hold: state.hold && { ...state.hold, open: false } };
   }
 }
 

@@ -27,6 +27,7 @@ const TRIALS: readonly Trial[] = [
   trial("SET after the response, awaited", "set-after-awaited", true),
   trial("that, with a 1 s negative cache", "negative-cache", true),
   trial("released after one region, unconditional DEL", "early-release", true),
+  trial("released by position while a write is open", "writes-in-flight-ignored", true),
   trial("cookie only, two devices", "as-built", true, { mode: "cookie" }),
   trial("BEGIN and END, as built", "as-built", false),
   trial("Redis failover losing 300 ms, no quarantine", "no-quarantine", true, { failover: true }),

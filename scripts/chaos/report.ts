@@ -14,10 +14,11 @@ export interface Tally {
   executedTwice: number;
   errorsAfterCommit: number;
   headsUnrecorded: number;
-  /** Of clients at home in a replica, as are the next three. */
+  /** Of clients at home in a replica, as are the next four. */
   readsFromAfar: number;
   byWriter: number;
   bound: number;
+  homeBehind: number;
   inWindow: number;
   homecomingsMs: number[];
   readMs: number[];
@@ -81,6 +82,7 @@ function tallyOf({ operations, findings, measures, baseline }: Played): Tally {
     readsFromAfar: fromAfar.length,
     byWriter: fromAfar.filter(({ byWriter }) => byWriter).length,
     bound: fromAfar.filter(({ bound }) => bound).length,
+    homeBehind: fromAfar.filter(({ homeBehind }) => homeBehind).length,
     inWindow: fromAfar.filter(({ inWindow }) => inWindow).length,
     homecomingsMs: homecomings.map(({ afterMs }) => afterMs),
     readMs: latencies(operations, "read"),

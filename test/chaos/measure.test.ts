@@ -56,6 +56,11 @@ describe("what a read from afar had to cost", () => {
     );
   });
 
+  it("tells what its home lacked from what every replica lacked", () => {
+    const [far] = measured([written, read(1_500, { home: "ap-south" })]).fromAfar;
+    assert.deepEqual([far?.bound, far?.homeBehind], [false, true]);
+  });
+
   it("knows nothing of what a promotion has lost", () => {
     assert.equal(boundAt(500, { executions: [{ ...execution, lostAtMs: 400 }] }), false);
   });
