@@ -7,6 +7,7 @@ import { CurrentConfig } from "./config/current.ts";
 import type { ConfigProblem } from "./config/load.ts";
 import type { Config } from "./config/schema.ts";
 import { PinFeed } from "./consistency/feed.ts";
+import { ClusterFeed } from "./consistency/feed-cluster.ts";
 import { RedisFeed } from "./consistency/feed-redis.ts";
 import { guardRedis } from "./consistency/fleet-pins.ts";
 import type { FleetPinStore } from "./consistency/guarded.ts";
@@ -80,6 +81,7 @@ export class Edge {
 
   readonly #options: EdgeOptions;
   readonly #redis: { readonly client: RedisClient; readonly pins: FleetPinStore } | null;
+  readonly #feed: PinFeed | null;
   readonly #prober: Prober;
   readonly #requests: RequestHandler;
   readonly #server: EdgeServer;
@@ -114,7 +116,8 @@ export class Edge {
     this.table = new RegionTable(config, { clock, events });
     this.#prober = new Prober(this.table, config, { clock, chance: Math.random, version });
     this.#redis = this.#connect(config);
-    this.pins = pins(config, { clock, events, store: this.#redis?.pins ?? null, feed: this.#feedOf(config) });
+    this.#feed = this.#feedOf(config);
+    this.pins = pins(config, { clock, events, store: this.#redis?.pins ?? null, feed: this.#feed });
     this.admissions = this.#redis
       ? new RedisAdmissionStore(this.#redis.client, config.redis?.namespace ?? "meridian")
       : new MemoryAdmissionStore();
@@ -233,11 +236,11 @@ export class Edge {
     return { client, pins: guardRedis(client, redis.namespace, parts) };
   }
 
-  /** Of one Redis only: over a cluster, mode `bounded` is served as `strict`. */
   #feedOf({ redis, edge }: Config): PinFeed | null {
-    if (redis === undefined || redis.cluster !== undefined) return null;
-    const connect = () => new RedisFeed(redis, redis.namespace, edge.id);
-    return new PinFeed({ clock: systemClock, connect });
+    if (redis === undefined) return null;
+    const Feed = redis.cluster === undefined ? RedisFeed : ClusterFeed;
+    const connect = () => new Feed(redis, redis.namespace, edge.id);
+    return new PinFeed({ clock: systemClock, events: this.events, connect });
   }
 
   #measure(): Metrics {
@@ -246,6 +249,7 @@ export class Edge {
       tunnels: () => this.tunnels.counts(),
       pinsActive: () => this.pins.activeCount(),
       redisUp: () => this.#redis?.pins.isUp ?? null,
+      feedAgeMs: () => this.#feed?.ageMs ?? null,
       logLinesDropped: this.#options.logLinesDropped ?? (() => 0),
     };
     return new Metrics(this.events, gauges, { version, edge: this.config.get().edge.id });

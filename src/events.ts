@@ -81,6 +81,8 @@ export interface EdgeEvents {
   pinLookedUp: { readonly durationMs: number; readonly result: "free" | "pinned" | "unknown" };
   pinStoreFailed: { readonly op: string; readonly cause: string };
   redisState: { readonly up: boolean; readonly cause: string | null };
+  /** Mode `bounded`: whether what this edge knows of others' writes is older than `staleness`. */
+  feedState: { readonly behind: boolean; readonly cause: string | null };
   configReloaded: {
     readonly result: "applied" | "unchanged" | "rejected";
     readonly changes: readonly string[];

@@ -9,6 +9,7 @@ export const FEED_EVENTS = [
   "endpointEjected",
   "warned",
   "redisState",
+  "feedState",
   "configReloaded",
   "audited",
 ] as const satisfies readonly (keyof EdgeEvents)[];

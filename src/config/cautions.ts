@@ -7,7 +7,6 @@ import { formatDuration } from "./values.ts";
 export const cautions: readonly ConfigRule[] = [
   { about: ["secrets"], find: noSecret },
   { about: ["redis", "consistency"], find: noRedis },
-  { about: ["redis", "consistency"], find: boundedOverCluster },
   { about: ["regions", "routing", "consistency"], find: pinsWithoutRegion },
   { about: ["consistency"], find: unverifiedToken },
   { about: ["consistency", "health"], find: lagBeyondWindow },
@@ -33,13 +32,6 @@ function noRedis({ redis, consistency }: Config): readonly Finding[] {
   if (redis !== undefined || (mode !== "strict" && mode !== "bounded")) return [];
   const message = `without it, ${mode} consistency holds on one edge only`;
   return [finding(["redis"], message, "give redis.url before a second edge runs")];
-}
-
-/** The feed is followed over one connection. */
-function boundedOverCluster({ redis, consistency }: Config): readonly Finding[] {
-  if (consistency.mode !== "bounded" || redis?.cluster === undefined) return [];
-  const message = "over a Redis Cluster, bounded is served as strict";
-  return [finding(["consistency", "mode"], message, "say strict, or give one Redis, or Sentinels")];
 }
 
 /** A pin says that a user wrote, not where; with one writer that is the same. */

@@ -1,16 +1,17 @@
 import { connectRedis, type RedisAddress, type RedisClient } from "../redis.ts";
 import { birthMarkKey } from "./birth-mark.ts";
-import type { FeedBatch, FeedEntry, FeedSource } from "./feed.ts";
 import { feedKey } from "./feed-script.ts";
+import type { FeedBatch, FeedEntry, FeedSource } from "./feed-source.ts";
 import { SHARDS } from "./redis.ts";
 
 /** Entries of one shard in one answer: many enough for a backlog, few enough not to hold up requests. */
 const AT_MOST = 250;
-const START = "0-0";
+/** Before the oldest entry. */
+export const FEED_START = "0-0";
 /** Longer than it blocks, and than the silence after which the connection is given up: that one knows better. */
-const COMMAND_TIMEOUT_MS = 2_000;
+export const COMMAND_TIMEOUT_MS = 2_000;
 
-type RawEntry = readonly [id: string, fields: readonly string[]];
+export type RawEntry = readonly [id: string, fields: readonly string[]];
 type RawStream = readonly [key: string, entries: readonly RawEntry[]];
 
 /**
@@ -18,6 +19,7 @@ type RawStream = readonly [key: string, entries: readonly RawEntry[]];
  * together and run in this order on one Redis, so the mark and the time are never older than the entries.
  */
 export class RedisFeed implements FeedSource {
+  readonly blocks = true;
   readonly #client: RedisClient;
   readonly #markKey: string;
   readonly #cursors: Map<string, string>;
@@ -26,7 +28,7 @@ export class RedisFeed implements FeedSource {
     this.#client = connectRedis(address, edgeId, Math.random, COMMAND_TIMEOUT_MS);
     this.#markKey = birthMarkKey(namespace);
     const keys = Array.from({ length: SHARDS }, (_, shard) => feedKey(namespace, shard));
-    this.#cursors = new Map(keys.map((key) => [key, START]));
+    this.#cursors = new Map(keys.map((key) => [key, FEED_START]));
   }
 
   async read(blockMs: number): Promise<FeedBatch> {
@@ -42,7 +44,7 @@ export class RedisFeed implements FeedSource {
   }
 
   rewind(): void {
-    for (const key of this.#cursors.keys()) this.#cursors.set(key, START);
+    for (const key of this.#cursors.keys()) this.#cursors.set(key, FEED_START);
   }
 
   close(): void {
@@ -51,13 +53,13 @@ export class RedisFeed implements FeedSource {
 
   #batch(streams: readonly RawStream[], mark: string | null, nowMs: number): FeedBatch {
     const entries = streams.flatMap(([, raw]) => raw.flatMap(([, fields]) => entryOf(fields, nowMs)));
-    for (const [key, raw] of streams) this.#cursors.set(key, raw.at(-1)?.[0] ?? START);
+    for (const [key, raw] of streams) this.#cursors.set(key, raw.at(-1)?.[0] ?? FEED_START);
     return { entries, isAll: streams.every(([, raw]) => raw.length < AT_MOST), mark };
   }
 }
 
 /** Deadline and time are by the same clock, that of Redis. What cannot be read is not ours. */
-function entryOf(fields: readonly string[], nowMs: number): readonly FeedEntry[] {
+export function entryOf(fields: readonly string[], nowMs: number): readonly FeedEntry[] {
   const value = (name: string) => fields[fields.indexOf(name) + 1] ?? "";
   const remainingMs = Number(value("d")) - nowMs;
   return remainingMs > 0 ? [{ pid: value("u"), writeId: value("w"), remainingMs }] : [];

@@ -108,6 +108,14 @@ function edgeInstruments(registry: Registry) {
       FINE_BUCKETS,
     ),
     redisUp: gauge("redis_up", "1 while Redis answers, else 0; absent without Redis."),
+    feedAge: gauge(
+      "pin_feed_age_seconds",
+      "Age of what this edge knows of others' writes; absent but in mode bounded over Redis.",
+    ),
+    feedBehind: counter(
+      "pin_feed_behind_total",
+      "Times that this age has reached the staleness; until it is below, reads are looked up.",
+    ),
     configReloads: counter("config_reloads_total", "Reloads of the configuration, by result.", ["result"]),
     logLinesDropped: counter(
       "log_lines_dropped_total",

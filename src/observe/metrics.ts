@@ -15,6 +15,8 @@ export interface Gauges {
   pinsActive(): number;
   /** Null without Redis. */
   redisUp(): boolean | null;
+  /** How old what is known of other edges' writes is; null when they are not followed. */
+  feedAgeMs(): number | null;
   /** Log lines lost since the start. */
   logLinesDropped(): number;
 }
@@ -84,6 +86,7 @@ export class Metrics {
     this.#on("pinned", ({ action }) => to.pins.inc({ action }));
     this.#on("pinLookedUp", ({ durationMs }) => to.pinLookupSeconds.observe(durationMs / 1_000));
     this.#on("pinStoreFailed", ({ op }) => to.pinStoreErrors.inc({ op }));
+    this.#on("feedState", ({ behind }) => behind && to.feedBehind.inc());
     this.#on("configReloaded", ({ result }) => to.configReloads.inc({ result }));
   }
 
@@ -112,6 +115,7 @@ export class Metrics {
     const { pinsActive, logLinesDropped, eventLoopLag } = this.#instruments;
     this.#readRegions(this.#gauges.view());
     this.#readRedis();
+    this.#readFeed();
     pinsActive.set(this.#gauges.pinsActive());
     const dropped = this.#gauges.logLinesDropped();
     logLinesDropped.inc(dropped - this.#droppedSeen);
@@ -149,6 +153,12 @@ export class Metrics {
     const up = this.#gauges.redisUp();
     if (up === null) this.#instruments.redisUp.remove();
     else this.#instruments.redisUp.set(up ? 1 : 0);
+  }
+
+  #readFeed(): void {
+    const ageMs = this.#gauges.feedAgeMs();
+    if (ageMs === null) this.#instruments.feedAge.remove();
+    else this.#instruments.feedAge.set(ageMs / 1_000);
   }
 }
 

@@ -59,6 +59,7 @@ async function edge({
   const store = guardRedis(client, "meridian", { clock: systemClock, events, tells });
   const feed = new PinFeed({
     clock: systemClock,
+    events,
     connect: () => new RedisFeed(feedUrl, "meridian", "test"),
   });
   const config = configSchema.parse({
@@ -116,11 +117,11 @@ describe("a write through one edge in mode bounded", () => {
     await Promise.all([here, there].map(isFresh));
     await server.command("CONFIG RESETSTAT");
     await here.pins.open(["user", "session"]).acknowledged;
-    const isKnown = (pid: string) => there.pins.known([pid], 0) === "pinned";
+    const isKnown = (pid: string) => there.pins.known([pid], null).pin === "pinned";
     await eventually(() => isKnown("user") && isKnown("session"), { withinMs: STALENESS_MS * 3 });
     for (let i = 0; i < 50; i += 1) {
-      assert.equal(await there.pins.read(["session"], STRANGER), "pinned");
-      assert.equal(await there.pins.read([`nobody${i}`], STRANGER), "free");
+      assert.equal(there.pins.known(["session"], null).pin, "pinned");
+      assert.equal((await there.pins.read([`nobody${i}`], STRANGER)).pin, "free");
     }
     assert.equal(await lookUps(), 0);
   });
@@ -130,7 +131,7 @@ describe("a write through one edge in mode bounded", () => {
     await here.pins.open(["user"]).acknowledged;
     const late = await edge();
     await isFresh(late);
-    assert.equal(late.pins.known(["user"], 0), "pinned");
+    assert.equal(late.pins.known(["user"], null).pin, "pinned");
   });
 
   it("is told once for each identity, and its end only when it comes later", async () => {
@@ -157,7 +158,7 @@ describe("a write through one edge in mode bounded", () => {
       const recordedAtMs = performance.now();
       const late = () => performance.now() - recordedAtMs > STALENESS_MS;
       await eventually(() => late() || there.feed.held >= (round + 1) * 2_000);
-      for (const pid of pids) assert.equal(await there.pins.read([pid], STRANGER), "pinned");
+      for (const pid of pids) assert.equal((await there.pins.read([pid], STRANGER)).pin, "pinned");
     }
   });
 });
@@ -220,14 +221,14 @@ describe("an edge whose feed is cut", () => {
     await here.pins.open(["meanwhile"]).acknowledged;
     await eventually(() => !there.feed.isFresh, { withinMs: STALENESS_MS * 3 });
     await server.command("CONFIG RESETSTAT");
-    assert.equal(await there.pins.read(["meanwhile"], STRANGER), "pinned");
-    assert.equal(await there.pins.read(["nobody"], STRANGER), "free");
+    assert.equal((await there.pins.read(["meanwhile"], STRANGER)).pin, "pinned");
+    assert.equal((await there.pins.read(["nobody"], STRANGER)).pin, "free");
     assert.equal(await lookUps(), 2);
 
     road.mend();
     await isFresh(there);
-    assert.equal(there.pins.known(["meanwhile"], 0), "pinned");
-    assert.equal(await there.pins.read(["nobody"], STRANGER), "free");
+    assert.equal(there.pins.known(["meanwhile"], null).pin, "pinned");
+    assert.equal((await there.pins.read(["nobody"], STRANGER)).pin, "free");
     assert.equal(await lookUps(), 2);
   });
 
@@ -256,7 +257,7 @@ describe("over a Redis that stands still", () => {
     const seen: string[] = [];
     while (performance.now() - pausedAtMs < STALENESS_MS * 2) {
       const askedAtMs = performance.now();
-      const answer = await there.pins.read(["nobody"], STRANGER);
+      const { pin: answer } = await there.pins.read(["nobody"], STRANGER);
       if (askedAtMs - pausedAtMs > STALENESS_MS) seen.push(answer);
     }
     assert.ok(seen.length > 0);
@@ -268,14 +269,14 @@ describe("over a Redis that stands still", () => {
   it("or is empty when it is back, others' pins are still known", async () => {
     const [here, there] = [await edge(), await edge()];
     await here.pins.open(["user"]).acknowledged;
-    await eventually(() => there.pins.known(["user"], 0) === "pinned");
+    await eventually(() => there.pins.known(["user"], null).pin === "pinned");
     await server.restart();
-    await eventually(async () => (await there.pins.read(["other"], STRANGER)) === "unknown");
-    assert.equal(await there.pins.read(["user"], STRANGER), "pinned");
+    await eventually(async () => (await there.pins.read(["other"], STRANGER)).pin === "unknown");
+    assert.equal((await there.pins.read(["user"], STRANGER)).pin, "pinned");
     await isFresh(there);
-    assert.equal(await there.pins.read(["other"], STRANGER), "unknown", "in quarantine");
+    assert.equal((await there.pins.read(["other"], STRANGER)).pin, "unknown", "in quarantine");
     await here.pins.open(["later"]).acknowledged;
-    await eventually(() => there.pins.known(["later"], 0) === "pinned");
+    await eventually(() => there.pins.known(["later"], null).pin === "pinned");
   });
 });
 

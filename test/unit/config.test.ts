@@ -136,11 +136,6 @@ describe("a warning", () => {
       "1:1: warning: redis: without it, strict consistency holds on one edge only (give redis.url before a second edge runs)",
     ],
     [
-      "bounded consistency over a cluster",
-      `${REGIONS}\n${SECRET}\nredis: { cluster: ["10.0.0.5:6379"] }\nconsistency: { mode: bounded }`,
-      "4:22: warning: consistency.mode: over a Redis Cluster, bounded is served as strict (say strict, or give one Redis, or Sentinels)",
-    ],
-    [
       "several writers under strict consistency",
       `regions:\n  us: { role: writer, endpoints: [http://10.0.0.1:80] }\n  eu: { role: writer, endpoints: [http://10.0.0.2:80] }\n` +
         `routing: { topology: multi-writer }\n${SECRET}\n${REDIS}`,

@@ -3,16 +3,20 @@ import { afterEach, beforeEach, describe, it } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import { type Config, configSchema } from "../../src/config/schema.ts";
 import { StoreAway } from "../../src/consistency/breaker.ts";
-import { type FeedBatch, type FeedSource, PinFeed } from "../../src/consistency/feed.ts";
+import { PinFeed } from "../../src/consistency/feed.ts";
 import { FeedPins } from "../../src/consistency/feed-pins.ts";
+import type { FeedBatch, FeedSource } from "../../src/consistency/feed-source.ts";
 import { MemoryPinStore } from "../../src/consistency/memory.ts";
 import { Pins } from "../../src/consistency/pins.ts";
 import type { Pid, Return, Welcome } from "../../src/consistency/store.ts";
 import { EventBus } from "../../src/events.ts";
+import { eventually } from "../support/eventually.ts";
 
 const WINDOW_MS = 10_000;
 const INTENT_MS = 40_000;
 const STALENESS_MS = 1_000;
+/** Twice as long as the guard of the pins takes to look at the mark. */
+const DOUBT_MS = 2_000;
 const STRANGER = { carriesToken: false };
 const NOTHING: FeedBatch = { entries: [], isAll: true, mark: "first" };
 
@@ -21,6 +25,7 @@ const clock = { now: () => nowMs, wall: () => nowMs };
 
 /** A feed whose answers the test gives, one for each question. */
 class ScriptedFeed implements FeedSource {
+  blocks = true;
   rewinds = 0;
   closed = false;
   blockMs = 0;
@@ -87,20 +92,26 @@ let connections: number;
 let feed: PinFeed;
 let store: SharedStore;
 let pins: Pins;
+/** What the bus said of the feed. */
+let said: string[];
 
 beforeEach(() => {
   nowMs = 1_000;
   source = new ScriptedFeed();
   connections = 0;
+  said = [];
+  const events = new EventBus();
+  events.on("feedState", ({ behind, cause }) => said.push(behind ? `behind: ${cause}` : "fresh"));
   feed = new PinFeed({
     clock,
+    events,
     connect: () => {
       connections += 1;
       return source;
     },
   });
   store = new SharedStore(clock);
-  pins = new Pins(configured("bounded"), { clock, events: new EventBus(), store, feed });
+  pins = new Pins(configured("bounded"), { clock, events, store, feed });
 });
 
 afterEach(() => pins.close());
@@ -140,8 +151,24 @@ describe("the feed", () => {
     await source.answer({ ...NOTHING, mark: "second" });
     assert.deepEqual([feed.isFresh, source.rewinds], [false, 2]);
     assert.equal(feed.holds(["user"]), true, "what was heard is not unheard");
+    nowMs += DOUBT_MS;
+    await source.answer({ ...NOTHING, mark: "second" });
     await source.answer({ ...NOTHING, mark: "second" });
     assert.deepEqual([feed.isFresh, source.rewinds], [true, 2]);
+  });
+
+  it("is not fresh over another Redis before the guard of the pins has surely looked at it", async () => {
+    await begin();
+    await source.answer({ ...NOTHING, mark: null });
+    await source.answer({ ...NOTHING, mark: "second" });
+    nowMs += DOUBT_MS - 1;
+    await source.answer({ ...NOTHING, mark: "second" });
+    await source.answer({ ...NOTHING, mark: "second" });
+    assert.equal(feed.isFresh, false);
+    nowMs += 1;
+    await source.answer({ ...NOTHING, mark: "second" });
+    await source.answer({ ...NOTHING, mark: "second" });
+    assert.equal(feed.isFresh, true);
   });
 
   it("is never fresh over a Redis that does not say which one it is", async () => {
@@ -179,7 +206,7 @@ describe("the feed", () => {
     pins.configure(configured("bounded", "0ms"));
     await begin();
     assert.equal(feed.isFresh, false);
-    assert.equal(await pins.read(["user"], STRANGER), "free");
+    assert.equal((await pins.read(["user"], STRANGER)).pin, "free");
     assert.equal(store.lookUps, 1);
   });
 
@@ -196,14 +223,92 @@ describe("the feed", () => {
       assert.equal(source.blockMs, blockMs, staleness);
     }
   });
+
+  it("waits here where the source cannot", async () => {
+    await begin();
+    source.blocks = false;
+    await source.answer(NOTHING);
+    assert.equal(source.blockMs, 0);
+    const askedAtMs = performance.now();
+    await source.answer(NOTHING);
+    assert.ok(performance.now() - askedAtMs > STALENESS_MS / 8);
+    assert.equal(feed.isFresh, true);
+  });
+});
+
+describe("the news of the feed", () => {
+  it("is that it fell behind, with the cause, and that it is back: once each", async () => {
+    await begin();
+    nowMs += STALENESS_MS - 1;
+    await source.answer(new Error("READONLY"));
+    assert.deepEqual(said, []);
+    nowMs += 1;
+    await source.answer(new Error("READONLY"));
+    await source.answer(new Error("READONLY"));
+    assert.deepEqual(said, ["behind: READONLY"]);
+    await source.answer(NOTHING);
+    await source.answer(NOTHING);
+    await source.answer(NOTHING);
+    assert.deepEqual(said, ["behind: READONLY", "fresh"]);
+  });
+
+  it("comes too when a question is not answered at all", async () => {
+    await begin();
+    nowMs += STALENESS_MS;
+    await eventually(() => said.length > 0);
+    assert.deepEqual(said, ["behind: no answer"]);
+  });
+
+  it("comes when it never was fresh, and says that there is a backlog or no mark", async () => {
+    await source.answer(NOTHING);
+    nowMs += STALENESS_MS;
+    await source.answer({ ...NOTHING, isAll: false });
+    assert.deepEqual(said, ["behind: backlog"]);
+    await source.answer(NOTHING);
+    nowMs += STALENESS_MS;
+    await source.answer({ ...NOTHING, mark: null });
+    assert.deepEqual(said, ["behind: backlog", "fresh", "behind: no birth mark"]);
+  });
+
+  it("is none at an ordinary start, with a staleness of 0, and after the mode has changed", async () => {
+    await begin();
+    pins.configure(configured("bounded", "0ms"));
+    nowMs += STALENESS_MS;
+    await source.answer(NOTHING);
+    pins.configure(configured("strict"));
+    await new Promise((done) => setTimeout(done, 600));
+    assert.deepEqual(said, []);
+  });
+});
+
+describe("the age of the feed", () => {
+  it("is that of the last question whose answer left nothing out, another Redis or not", async () => {
+    nowMs += 100;
+    assert.equal(feed.ageMs, 100);
+    await begin();
+    await source.answer({ ...NOTHING, mark: "second" });
+    nowMs += 300;
+    assert.equal(feed.ageMs, 300);
+    await source.answer({ ...NOTHING, isAll: false, mark: "second" });
+    assert.equal(feed.ageMs, 300);
+    nowMs += DOUBT_MS;
+    await source.answer({ ...NOTHING, mark: "second" });
+    await source.answer({ ...NOTHING, mark: "second" });
+    assert.equal(feed.ageMs, 0);
+  });
+
+  it("is none while nothing is followed", () => {
+    pins.configure(configured("strict"));
+    assert.equal(feed.ageMs, null);
+  });
 });
 
 describe("a read in mode bounded", () => {
   it("costs a look-up until the feed is fresh, then none", async () => {
-    assert.equal(await pins.read(["user"], STRANGER), "free");
+    assert.equal((await pins.read(["user"], STRANGER)).pin, "free");
     assert.equal(store.lookUps, 1);
     await begin();
-    assert.equal(await pins.read(["user"], STRANGER), "free");
+    assert.equal((await pins.read(["user"], STRANGER)).pin, "free");
     assert.equal(store.lookUps, 1);
   });
 
@@ -211,9 +316,9 @@ describe("a read in mode bounded", () => {
     await begin();
     nowMs += STALENESS_MS;
     await store.begin(["user"], "other.1", INTENT_MS);
-    assert.equal(await pins.read(["user"], STRANGER), "pinned");
-    assert.equal(await pins.read(["nobody"], STRANGER), "free");
-    assert.equal(await pins.read(["nobody"], STRANGER), "free");
+    assert.equal((await pins.read(["user"], STRANGER)).pin, "pinned");
+    assert.equal((await pins.read(["nobody"], STRANGER)).pin, "free");
+    assert.equal((await pins.read(["nobody"], STRANGER)).pin, "free");
     assert.equal(store.lookUps, 3);
   });
 
@@ -221,14 +326,14 @@ describe("a read in mode bounded", () => {
     await begin();
     await store.begin(["user"], "other.1", INTENT_MS);
     await source.answer(told("user"));
-    assert.equal(pins.known(["user"], 0), "pinned");
+    assert.equal(pins.known(["user"], null).pin, "pinned");
     await store.end(["user"], "other.1", WINDOW_MS);
     nowMs += WINDOW_MS - 1;
-    assert.equal(pins.known(["user"], 0), "pinned");
+    assert.equal(pins.known(["user"], null).pin, "pinned");
     assert.equal(store.lookUps, 0);
     nowMs += 1;
-    assert.equal(pins.known(["user"], 0), null);
-    assert.equal(await pins.read(["user"], STRANGER), "free");
+    assert.equal(pins.known(["user"], null).pin, "unasked");
+    assert.equal((await pins.read(["user"], STRANGER)).pin, "free");
     assert.equal(store.lookUps, 1);
   });
 
@@ -240,7 +345,7 @@ describe("a read in mode bounded", () => {
     await source.answer(NOTHING);
     await source.answer(NOTHING);
     assert.equal(feed.isFresh, true);
-    assert.equal(await pins.read(["user"], STRANGER), "pinned");
+    assert.equal((await pins.read(["user"], STRANGER)).pin, "pinned");
     assert.equal(store.lookUps, 1);
   });
 
@@ -249,26 +354,26 @@ describe("a read in mode bounded", () => {
     await source.answer(told("user"));
     store.isUp = false;
     nowMs += WINDOW_MS;
-    assert.equal(await pins.read(["user"], STRANGER), "pinned");
-    assert.equal(await pins.read(["nobody"], STRANGER), "unknown");
+    assert.equal((await pins.read(["user"], STRANGER)).pin, "pinned");
+    assert.equal((await pins.read(["nobody"], STRANGER)).pin, "unknown");
   });
 
   it("is unknown when the store is away, however fresh the feed", async () => {
     await begin();
     store.isUp = false;
     assert.equal(feed.isFresh, true);
-    assert.equal(await pins.read(["nobody"], STRANGER), "unknown");
+    assert.equal((await pins.read(["nobody"], STRANGER)).pin, "unknown");
   });
 
   it("is unknown while the store is in quarantine, however fresh the feed", async () => {
     await begin();
     await store.come({ memoryMs: 0, afterOutage: true });
     assert.equal(feed.isFresh, true);
-    assert.equal(await pins.read(["nobody"], STRANGER), "unknown");
+    assert.equal((await pins.read(["nobody"], STRANGER)).pin, "unknown");
     nowMs += INTENT_MS;
     await source.answer(NOTHING);
     await source.answer(NOTHING);
-    assert.equal(await pins.read(["nobody"], STRANGER), "free");
+    assert.equal((await pins.read(["nobody"], STRANGER)).pin, "free");
   });
 
   it("follows this edge's own writes to their ends, not to what the feed says of them", async () => {
@@ -281,7 +386,7 @@ describe("a read in mode bounded", () => {
     await pin.acknowledged;
     await source.answer(told("user", writeId));
     pin.settle("notWritten");
-    assert.equal(pins.known(["user"], 0), null);
+    assert.equal(pins.known(["user"], null).pin, "unasked");
     assert.equal(feed.holds(["user"]), false);
   });
 
@@ -289,8 +394,8 @@ describe("a read in mode bounded", () => {
     await begin();
     await source.answer(told("user"));
     await pins.release("user");
-    assert.equal(pins.known(["user"], 0), null);
-    assert.equal(await pins.read(["user"], STRANGER), "free");
+    assert.equal(pins.known(["user"], null).pin, "unasked");
+    assert.equal((await pins.read(["user"], STRANGER)).pin, "free");
   });
 });
 

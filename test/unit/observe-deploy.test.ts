@@ -42,6 +42,7 @@ async function metricNames(): Promise<ReadonlySet<string>> {
     tunnels: () => new Map<string, number>(),
     pinsActive: () => 0,
     redisUp: () => null,
+    feedAgeMs: () => null,
     logLinesDropped: () => 0,
   };
   const metrics = new Metrics(new EventBus(), gauges, { version: "0", edge: "e" });

@@ -126,6 +126,8 @@ describe("the event log", () => {
     events.emit("admissionChanged", { region: "a", from: "open", to: "draining", by: "ops", why: "patch" });
     events.emit("redisState", { up: false, cause: "ECONNREFUSED" });
     events.emit("redisState", { up: true, cause: null });
+    events.emit("feedState", { behind: true, cause: "timeout" });
+    events.emit("feedState", { behind: false, cause: null });
     events.emit("warned", { what: "redis may evict pins", detail: "maxmemory-policy is volatile-ttl" });
     events.emit("configReloaded", { result: "applied", changes: ["log.level: info -> debug"], problems: [] });
     events.emit("configReloaded", { result: "rejected", changes: [], problems: ["m.yaml:3:1: no writer"] });
@@ -144,6 +146,8 @@ describe("the event log", () => {
       "info admission changed",
       "warn redis down",
       "info redis up",
+      "warn pin feed behind",
+      "info pin feed fresh",
       "warn warning",
       "info configuration reloaded",
       "warn configuration rejected",

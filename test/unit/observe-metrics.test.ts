@@ -14,6 +14,7 @@ function watch(gauges: Partial<Gauges> = {}) {
     tunnels: () => new Map(),
     pinsActive: () => 0,
     redisUp: () => true,
+    feedAgeMs: () => 250,
     logLinesDropped: () => 0,
     ...gauges,
   };
@@ -168,6 +169,17 @@ describe("metrics", () => {
     assert.equal(await sample(metrics, "meridian_redis_up"), 0);
     up = null;
     assert.equal(await sample(metrics, "meridian_redis_up"), undefined);
+  });
+
+  it("says how old what other edges wrote is, and nothing where they are not followed", async () => {
+    let ageMs: number | null = 250;
+    const { events, metrics } = watch({ feedAgeMs: () => ageMs });
+    assert.equal(await sample(metrics, "meridian_pin_feed_age_seconds"), 0.25);
+    ageMs = null;
+    assert.equal(await sample(metrics, "meridian_pin_feed_age_seconds"), undefined);
+    events.emit("feedState", { behind: true, cause: "timeout" });
+    events.emit("feedState", { behind: false, cause: null });
+    assert.equal(await sample(metrics, "meridian_pin_feed_behind_total"), 1);
   });
 
   it("counts lost log lines once, however often it is scraped", async () => {
