@@ -14,6 +14,7 @@ export interface Explanation {
   readonly decision: Decision;
   readonly facts: DecisionInputs["facts"];
   readonly pin: DecisionInputs["pin"];
+  readonly hold: DecisionInputs["hold"];
   readonly rules: DecisionInputs["rules"];
   readonly tried: readonly string[];
   readonly regions: readonly RegionExplained[];
@@ -22,11 +23,11 @@ export interface Explanation {
 /** Explains the decision that these inputs lead to. Deciding is pure, so it is the one that was or would be made. */
 export function explain(inputs: DecisionInputs): Explanation {
   const decision = decide(inputs);
-  const { facts, pin, rules, tried, view } = inputs;
+  const { facts, pin, hold, rules, tried, view } = inputs;
   const obstacles = new Map(verdicts(decision, inputs).map(({ region, obstacle }) => [region, obstacle]));
   const regions = view.regions.map((region): RegionExplained => {
     const obstacle = obstacles.get(region.id) ?? null;
     return { ...region, verdict: obstacle === null ? "serves" : "dropped", obstacle };
   });
-  return { decision, facts, pin, rules, tried, regions };
+  return { decision, facts, pin, hold, rules, tried, regions };
 }

@@ -160,10 +160,11 @@ const decision = z.discriminatedUnion("kind", [
     kind: z.literal("routed"),
     region: z.string(),
     reason: z.string(),
-    consistency: z.enum(["degraded", "stale"]).nullable(),
+    consistency: z.enum(["degraded", "stale", "lost"]).nullable(),
   }),
   z.strictObject({ kind: z.literal("refused"), fault: z.string() }),
 ]);
+const position = z.strictObject({ epoch: z.int(), at: z.string().describe("16 hex digits.") });
 const regionExplained = z.strictObject({
   id: z.string(),
   role,
@@ -173,6 +174,7 @@ const regionExplained = z.strictObject({
   admission,
   latencyMs: milliseconds,
   lagMs: milliseconds,
+  applied: position.nullable().describe("Up to where all of it has applied the write log."),
   warmth: z.number(),
   verdict: z.enum(["serves", "dropped"]),
   obstacle: z.string().nullable().describe("Why it was dropped."),
@@ -187,6 +189,14 @@ export const explanationAnswer = z.strictObject({
     chance: z.number(),
   }),
   pin: z.enum(["free", "pinned", "unknown", "waived", "unasked"]),
+  hold: z
+    .strictObject({
+      positions: z.array(position).describe("Where the user's writes stand, the newest of each epoch."),
+      open: z.boolean().describe("Only the writer will do."),
+      regions: z.array(z.string()).describe("Under multi-writer: which took the writes, the latest first."),
+    })
+    .nullable()
+    .describe("What is known to hold the user."),
   rules: z.strictObject({
     policy: z.enum(["latency", "priority", "weighted"]),
     topology: z.enum(["single-writer", "multi-writer"]),
