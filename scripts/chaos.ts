@@ -8,7 +8,7 @@ import { playSeries } from "./chaos/series.ts";
 const MODES: readonly Mode[] = ["strict", "bounded", "cookie", "off"];
 const USAGE = `npm run chaos -- [--seed N] [--seeds 1] [--seconds 60] [--mode ${MODES.join("|")}]... [--fault NAME]... [--baseline]
                  [--users 60] [--calm-seconds 8] [--out DIR] [--json FILE]
-npm run chaos -- --mutants [--seed N] [--seconds 15]
+npm run chaos -- --mutants [--build WORDS]... [--seed N] [--seconds 15]
 
 Three edges, a redis-server and lagging regions, each a process; users who look at what they write; one fault after the
 other, in an order that the seed repeats. Ends with status 1 when a promise was broken, and then leaves the history in DIR.
@@ -31,6 +31,7 @@ async function main(): Promise<void> {
       baseline: { type: "boolean", default: false },
       out: { type: "string", default: "chaos-out" },
       json: { type: "string" },
+      build: { type: "string", multiple: true, default: [] },
       mutants: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
     },
@@ -40,7 +41,7 @@ async function main(): Promise<void> {
   const seed = Number(values.seed);
   const seconds = Number(values.seconds ?? (values.mutants ? 15 : 60));
   if (values.mutants) {
-    process.exitCode = (await playMutants(seed, seconds, print)) ? 0 : 1;
+    process.exitCode = (await playMutants({ seed, seconds, builds: values.build, say: print })) ? 0 : 1;
     return;
   }
   const figures = await playSeries({

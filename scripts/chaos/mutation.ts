@@ -37,15 +37,22 @@ const TRIALS: readonly Trial[] = [
 /** More writes, more of them slow and more answers lost than in a fault's run: a mistake has to show within seconds. */
 const TRAFFIC = { users: 80, thinkMs: 700, writeShare: 0.05, slowUploadShare: 0.08, loseShare: 0.06 };
 
+export interface MutationOptions {
+  readonly seed: number;
+  readonly seconds: number;
+  /** Only builds with one of these in their name; none: all. */
+  readonly builds: readonly string[];
+  readonly say: (line: string) => void;
+}
+
 /** Plays each wrong build for `seconds`, and says what it did. Resolves to whether all were judged right. */
-export async function playMutants(
-  seed: number,
-  seconds: number,
-  say: (line: string) => void,
-): Promise<boolean> {
+export async function playMutants({ seed, seconds, builds, say }: MutationOptions): Promise<boolean> {
   say(["build".padEnd(46), "reads", "writes", "RYW", "MR", ""].map((cell) => cell.padStart(7)).join(" "));
   let right = true;
-  for (const each of TRIALS) {
+  const wanted = TRIALS.filter(
+    ({ name }) => builds.length === 0 || builds.some((word) => name.includes(word)),
+  );
+  for (const each of wanted) {
     const faults = FAULTS.filter(({ name }) => each.failover && name === "redis-failover");
     const { mode, pins } = each;
     const result = await runChaos({
