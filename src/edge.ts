@@ -248,6 +248,7 @@ export class Edge {
       view: () => this.table.view,
       tunnels: () => this.tunnels.counts(),
       pinsActive: () => this.pins.activeCount(),
+      pinStorms: () => this.pins.stormCount(),
       redisUp: () => this.#redis?.pins.isUp ?? null,
       feedAgeMs: () => this.#feed?.ageMs ?? null,
       logLinesDropped: this.#options.logLinesDropped ?? (() => 0),

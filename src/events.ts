@@ -79,6 +79,8 @@ export interface EdgeEvents {
   viewChanged: { readonly view: View };
   pinned: { readonly action: "begin" | "extend" | "end" | "cancel" | "expire" };
   pinLookedUp: { readonly durationMs: number; readonly result: "free" | "pinned" | "unknown" };
+  /** Somebody writes so often that his pin has not ended for long. The pid is a hash. */
+  pinStorm: { readonly pid: string; readonly pinnedForMs: number; readonly writes: number };
   pinStoreFailed: { readonly op: string; readonly cause: string };
   redisState: { readonly up: boolean; readonly cause: string | null };
   /** Mode `bounded`: whether what this edge knows of others' writes is older than `staleness`. */

@@ -131,6 +131,13 @@ const consistency = z.strictObject({
     .describe(
       "Mode bounded: how old an edge's knowledge of other edges' writes may be; 0ms: tell, but ask all the same.",
     ),
+  pinnedReadsPerSecond: z
+    .int()
+    .min(0)
+    .default(0)
+    .describe(
+      "Reads of one user that a pin may bring to the writer, at each edge; more go home, marked degraded; 0: any number.",
+    ),
   identity: z
     .array(identity)
     .min(1)

@@ -6,7 +6,7 @@ import { BY_WRITER, type Hold, joinedHolds } from "../routing/hold.ts";
 import type { Position } from "../routing/position.ts";
 import { StoreAway } from "./breaker.ts";
 import type { PinFeed } from "./feed.ts";
-import { MemoryPinStore } from "./memory.ts";
+import { MemoryPinStore, type PinStorm } from "./memory.ts";
 import { type PinTimes, quarantineMs } from "./quarantine.ts";
 import { Reassertion } from "./reassertion.ts";
 import type { Pid, PinInspection, PinStore, Return } from "./store.ts";
@@ -128,6 +128,18 @@ export class PinLayers {
     const here = await this.#local.release(pid);
     this.#feed?.forget(pid);
     return there || here;
+  }
+
+  /** Users who have just turned out to have been pinned for longer than this without a pause, each told of once. */
+  newStorms(pids: readonly Pid[], afterMs: number): readonly (PinStorm & { readonly pid: Pid })[] {
+    return pids.flatMap((pid) => {
+      const storm = this.#local.newStorm(pid, afterMs);
+      return storm === null ? [] : { ...storm, pid };
+    });
+  }
+
+  countStorms(afterMs: number): number {
+    return this.#local.countStorms(afterMs);
   }
 
   /** Users whose pins this process holds itself. */

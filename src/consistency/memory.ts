@@ -23,6 +23,17 @@ interface User {
   positions: readonly Position[];
   /** Since when this user has been pinned without a pause, in monotonic milliseconds. */
   sinceMs: number;
+  /** Writes since then. */
+  begun: number;
+  /** Whether it was told that this takes long. */
+  isTold: boolean;
+}
+
+/** A user who has been pinned for long, without a pause. */
+export interface PinStorm {
+  readonly pinnedForMs: number;
+  /** Writes in that time, through this edge. */
+  readonly writes: number;
 }
 
 /** How many users each operation looks at for expired pins: more than it can add, so the sweep keeps up. */
@@ -44,7 +55,9 @@ export class MemoryPinStore implements PinStore {
   async begin(pids: readonly Pid[], writeId: string, ttlMs: number): Promise<void> {
     const deadline = this.#clock.now() + ttlMs;
     for (const pid of pids) {
-      const { writes } = this.#pinnedUser(pid);
+      const user = this.#pinnedUser(pid);
+      const { writes } = user;
+      user.begun += writes.has(writeId) ? 0 : 1;
       writes.set(writeId, Math.max(deadline, writes.get(writeId) ?? deadline));
       if (writes.size > MAX_WRITES_PER_USER) this.#shrink(writes);
       this.#sweepOn();
@@ -114,10 +127,20 @@ export class MemoryPinStore implements PinStore {
     return this.#users.get(pid)?.positions ?? [];
   }
 
-  /** For how long this user has been pinned without a pause, in milliseconds; 0 when it is not. */
-  pinnedForMs(pid: Pid): number {
+  /** A user who has been pinned without a pause for longer than this; null when not, or when it was told already. */
+  newStorm(pid: Pid, afterMs: number): PinStorm | null {
     const user = this.#users.get(pid);
-    return user === undefined || this.remainingNow([pid]) === 0 ? 0 : this.#clock.now() - user.sinceMs;
+    if (user === undefined || user.isTold) return null;
+    const pinnedForMs = this.#clock.now() - user.sinceMs;
+    user.isTold = pinnedForMs > afterMs;
+    return user.isTold ? { pinnedForMs, writes: user.begun } : null;
+  }
+
+  /** Users who have been pinned without a pause for longer than this. Looks at all of them, for a gauge. */
+  countStorms(afterMs: number): number {
+    this.count();
+    const before = this.#clock.now() - afterMs;
+    return [...this.#users.values()].filter(({ sinceMs }) => sinceMs < before).length;
   }
 
   /** Every write's hold on a user, over or not. */
@@ -160,10 +183,10 @@ export class MemoryPinStore implements PinStore {
     const now = this.#clock.now();
     const present = this.#users.get(pid);
     if (present !== undefined) {
-      if (this.remainingNow([pid]) === 0) present.sinceMs = now;
+      if (this.remainingNow([pid]) === 0) Object.assign(present, { sinceMs: now, begun: 0, isTold: false });
       return present;
     }
-    const user: User = { writes: new Map(), positions: [], sinceMs: now };
+    const user: User = { writes: new Map(), positions: [], sinceMs: now, begun: 0, isTold: false };
     this.#users.set(pid, user);
     return user;
   }

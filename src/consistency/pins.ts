@@ -7,6 +7,7 @@ import { BY_WRITER, type Hold, joinedHolds } from "../routing/hold.ts";
 import { WriterBudget } from "./budget.ts";
 import type { PinFeed } from "./feed.ts";
 import { PinLayers } from "./layers.ts";
+import { PinnedReads } from "./pinned-reads.ts";
 import type { Pid, PinInspection, PinStore } from "./store.ts";
 import { writeIdIn } from "./store.ts";
 import { type OpenPin, OpenWrite, type WriteTimes } from "./write.ts";
@@ -40,6 +41,9 @@ export interface ReadHints {
   readonly rehearsal?: boolean;
 }
 
+/** Nobody writes that long by hand: after so long without a pause somebody should know of it. */
+const STORM_AFTER_MS = 600_000;
+
 /** Makes a writeId unique among edges and their restarts. */
 const NONCE_BYTES = 9;
 
@@ -65,6 +69,7 @@ export class Pins {
   readonly #layers: PinLayers;
   readonly #events: EventBus;
   readonly #budget: WriterBudget;
+  readonly #pinnedReads: PinnedReads;
   readonly #feed: PinFeed | null;
   readonly #nonce = randomBytes(NONCE_BYTES).toString("base64url");
   readonly #open = new Set<OpenWrite>();
@@ -77,6 +82,7 @@ export class Pins {
     this.#feed = feed;
     this.#layers = new PinLayers(store, { clock, events, times: () => this.#times, feed });
     this.#budget = new WriterBudget(clock);
+    this.#pinnedReads = new PinnedReads(clock);
     this.#feed?.configure(config, this.#nonce);
   }
 
@@ -129,7 +135,16 @@ export class Pins {
       settled: () => this.#open.delete(write),
     });
     this.#open.add(write);
+    for (const storm of this.#layers.newStorms(pids, STORM_AFTER_MS)) this.#events.emit("pinStorm", storm);
     return write;
+  }
+
+  /**
+   * Counts one more read that a pin of this user brings to the writer. False when the operator's limit is met: then it
+   * goes home, and the answer says so.
+   */
+  bearsRead(pids: readonly Pid[]): boolean {
+    return this.#pinnedReads.allows(pids, this.#config.consistency.pinnedReadsPerSecond);
   }
 
   /** One more request that goes to the writer for its own sake: the measure of the writer's normal load. */
@@ -145,6 +160,11 @@ export class Pins {
   /** Rejects when the shared store cannot be told. True when there was a pin. */
   release(pid: Pid): Promise<boolean> {
     return this.#layers.release(pid);
+  }
+
+  /** Users whom their writes through this edge have kept pinned for ten minutes or more. */
+  stormCount(): number {
+    return this.#layers.countStorms(STORM_AFTER_MS);
   }
 
   /** Users whose pins this process holds itself. */

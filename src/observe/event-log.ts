@@ -66,6 +66,7 @@ function eventWriters(logger: Logger, throttle: Throttle): Writers {
       throttle.run(`pin store ${event.op}`, (suppressed) =>
         logger.warn({ ...event, suppressed }, "pin store failed"),
       ),
+    pinStorm: (event) => logger.warn(event, "pin storm"),
     warned: (event) =>
       throttle.run(`warned ${event.what}`, (suppressed) => logger.warn({ ...event, suppressed }, "warning")),
     retryBudgetExhausted: () =>

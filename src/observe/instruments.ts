@@ -100,6 +100,10 @@ function edgeInstruments(registry: Registry) {
   const { counter, gauge, histogram } = makers(registry);
   return {
     pins: counter("pins_total", "Steps in the life of this edge's pins.", ["action"]),
+    pinStorms: gauge(
+      "pin_storms",
+      "Users whom their writes through this edge have kept pinned for ten minutes.",
+    ),
     pinsActive: gauge("pins_active", "Pins that this edge holds itself now."),
     pinStoreErrors: counter("pin_store_errors_total", "Pin store commands that failed or timed out.", ["op"]),
     pinLookupSeconds: histogram(

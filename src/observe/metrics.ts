@@ -13,6 +13,7 @@ export interface Gauges {
   tunnels(): ReadonlyMap<string, number>;
   /** Pins that this edge holds itself. */
   pinsActive(): number;
+  pinStorms(): number;
   /** Null without Redis. */
   redisUp(): boolean | null;
   /** How old what is known of other edges' writes is; null when they are not followed. */
@@ -112,11 +113,12 @@ export class Metrics {
   }
 
   #readGauges(): void {
-    const { pinsActive, logLinesDropped, eventLoopLag } = this.#instruments;
+    const { pinsActive, pinStorms, logLinesDropped, eventLoopLag } = this.#instruments;
     this.#readRegions(this.#gauges.view());
     this.#readRedis();
     this.#readFeed();
     pinsActive.set(this.#gauges.pinsActive());
+    pinStorms.set(this.#gauges.pinStorms());
     const dropped = this.#gauges.logLinesDropped();
     logLinesDropped.inc(dropped - this.#droppedSeen);
     this.#droppedSeen = dropped;

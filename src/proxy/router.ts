@@ -3,6 +3,7 @@ import type { Pins } from "../consistency/pins.ts";
 import { FAULTS, type Fault } from "../errors.ts";
 import type { EventBus } from "../events.ts";
 import type { Endpoint, RegionTable } from "../regions/table.ts";
+import { decide } from "../routing/decide.ts";
 import type { DecisionInputs } from "../routing/decision.ts";
 import { pinWindowMs } from "../routing/lag.ts";
 import { RetryBudget } from "../routing/retry.ts";
@@ -79,13 +80,23 @@ export class Router {
     let given: DecisionInputs = { ...inputs, attempts: exchange.attempts.length };
     for (;;) {
       const deciding = decideAsking(given, ask);
-      const decided = deciding instanceof Promise ? await deciding : deciding;
+      const decided = this.#bounded(exchange, deciding instanceof Promise ? await deciding : deciding);
       const { decision } = decided;
       if (decision.kind === "refused") return { decided, endpoint: null, fault: decision.fault };
       const endpoint = this.#pick(exchange, decision.region);
       if (endpoint !== null) return { decided, endpoint };
       given = { ...decided.inputs, tried: [...decided.inputs.tried, decision.region] };
     }
+  }
+
+  /** One user's pin brings the writer no more reads than the operator lets it. */
+  #bounded({ reading }: Exchange, decided: Decided): Decided {
+    const { decision, inputs } = decided;
+    if (decision.kind === "refused" || decision.reason !== "pin" || inputs.facts.intent !== "read")
+      return decided;
+    if (this.#parts.pins.bearsRead(reading.pids.read)) return decided;
+    const waived: DecisionInputs = { ...inputs, pin: "waived", hold: null };
+    return { decision: decide(waived), inputs: waived };
   }
 
   /** An endpoint of the region that this request has not asked yet. */

@@ -330,3 +330,15 @@ test("a session moves away from a region that dies, and nobody sees an error", a
     assert.deepEqual([answer.region, answer.reason], ["us-east", "affinity"]);
   });
 });
+
+test("beyond what the operator lets one user's pin bring to the writer, his reads go home and say so", async (t) => {
+  const edge = await edgeBefore(t, await world(t), { consistency: { pinnedReadsPerSecond: 5 } });
+  await ask(edge, "PUT", "/items/a", ALICE);
+  const answers = await Promise.all(Array.from({ length: 40 }, () => ask(edge, "GET", "/items/a", ALICE)));
+  const home = answers.filter(({ region }) => region === "eu-west");
+  assert.ok(home.length >= 20 && home.length <= 35, `${home.length}`);
+  assert.ok(home.every(({ consistency }) => consistency === "degraded"));
+  assert.ok(answers.every(({ region, consistency }) => region === "eu-west" || consistency === undefined));
+  await ask(edge, "PUT", "/items/b", BOB);
+  assert.equal((await ask(edge, "GET", "/items/b", BOB)).reason, "pin");
+});

@@ -64,4 +64,22 @@ describe("pins in memory", () => {
     for (let i = 0; i < 200; i += 1) await store.end(["u"], `a.${i}`, 0);
     assert.ok(store.remainingNow(["u"]) >= 40_000);
   });
+
+  it("tell once of a user who never pauses, and again after a pause", async () => {
+    const store = new MemoryPinStore(clock);
+    const write = async (id: number) => {
+      await store.begin(["u"], `a.${id}`, 1_000);
+      nowMs += 900;
+    };
+    for (let i = 0; i < 10; i += 1) await write(i);
+    assert.equal(store.newStorm("u", 10_000), null);
+    for (let i = 10; i < 20; i += 1) await write(i);
+    assert.equal(store.countStorms(10_000), 1);
+    assert.deepEqual(store.newStorm("u", 10_000), { pinnedForMs: 18_000, writes: 20 });
+    assert.equal(store.newStorm("u", 10_000), null);
+    nowMs += 5_000;
+    assert.equal(store.countStorms(10_000), 0);
+    for (let i = 20; i < 40; i += 1) await write(i);
+    assert.deepEqual(store.newStorm("u", 10_000), { pinnedForMs: 18_000, writes: 20 });
+  });
 });

@@ -330,3 +330,28 @@ describe("the modes", () => {
     assert.equal(shared.calls[1], "end u 3000");
   });
 });
+
+describe("a user who writes all day", () => {
+  it("is told of, by his hash, when he has been pinned for ten minutes", async () => {
+    const storms: string[] = [];
+    events.on("pinStorm", ({ pid, writes }) => storms.push(`${pid} ${writes}`));
+    const here = edge();
+    for (let i = 0; i < 100; i += 1) {
+      here.open(["bot"]).settle("committed");
+      if (i % 10 === 0) here.open(["user"]).settle("committed");
+      nowMs += 9_000;
+    }
+    assert.deepEqual(storms, ["bot 68"]);
+    assert.equal(here.stormCount(), 1);
+  });
+
+  it("brings the writer as many reads a second as the operator lets him", async () => {
+    const here = edge({ pinnedReadsPerSecond: 3 });
+    const borne = () => Array.from({ length: 5 }, () => here.bearsRead(["bot"])).filter(Boolean).length;
+    assert.equal(borne(), 3);
+    assert.equal(here.bearsRead(["user"]), true);
+    nowMs += 1_000;
+    assert.equal(borne(), 3);
+    assert.equal(edge().bearsRead(["bot"]), true);
+  });
+});

@@ -41,6 +41,7 @@ async function metricNames(): Promise<ReadonlySet<string>> {
     view: () => view([]),
     tunnels: () => new Map<string, number>(),
     pinsActive: () => 0,
+    pinStorms: () => 0,
     redisUp: () => null,
     feedAgeMs: () => null,
     logLinesDropped: () => 0,

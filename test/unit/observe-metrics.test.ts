@@ -13,6 +13,7 @@ function watch(gauges: Partial<Gauges> = {}) {
     view: () => view([region("us-east", { role: "writer" }), region("eu-west")]),
     tunnels: () => new Map(),
     pinsActive: () => 0,
+    pinStorms: () => 0,
     redisUp: () => true,
     feedAgeMs: () => 250,
     logLinesDropped: () => 0,
