@@ -194,7 +194,8 @@ function errorAfterCommit(operation: Operation, terms: Terms): Finding {
 }
 
 function isUnrecorded(operation: Operation, { mode }: Terms): boolean {
-  return mode === "strict" && succeeded(operation) && !operation.recorded && operation.recorded !== null;
+  const keepsPins = mode === "strict" || mode === "bounded";
+  return keepsPins && succeeded(operation) && operation.recorded === false;
 }
 
 /** A head that says nothing must mean that the pin is where every edge looks. */

@@ -224,6 +224,8 @@ describe("the checker: writes", () => {
   it("finds a head that said nothing while Redis had no pin", () => {
     assert.deepEqual(found([write(0, 1, { recorded: false })]), [["head-unrecorded", null]]);
     assert.deepEqual(found([write(0, 1, { recorded: true }), write(20, 2)]), []);
+    const inMode = (mode: Mode) => found([write(0, 1, { recorded: false })], under(mode)).length;
+    assert.deepEqual([inMode("bounded"), inMode("cookie"), inMode("off")], [1, 0, 0]);
   });
 
   it("calls only what nothing pardons a violation", () => {
