@@ -161,6 +161,7 @@ const decision = z.discriminatedUnion("kind", [
     region: z.string(),
     reason: z.string(),
     consistency: z.enum(["degraded", "stale", "lost"]).nullable(),
+    home: z.string().optional().describe("Where the session lives from now on, when that is elsewhere."),
   }),
   z.strictObject({ kind: z.literal("refused"), fault: z.string() }),
 ]);
@@ -185,6 +186,7 @@ export const explanationAnswer = z.strictObject({
     intent: z.enum(["read", "write", "static"]),
     jurisdictions: z.array(z.string()).nullable(),
     affinity: z.string().nullable(),
+    movedMs: z.number().nullable().describe("How long ago the session came there from another region."),
     identified: z.boolean(),
     chance: z.number(),
   }),
@@ -203,6 +205,7 @@ export const explanationAnswer = z.strictObject({
     whenAllDown: z.enum(["try", "refuse"]),
     whenWriterDown: z.enum(["refuse", "stale"]),
     maxLagMs: z.number(),
+    monotonicReads: z.strictObject({ unknownLagMs: z.number(), marginMs: z.number() }).nullable(),
     residency: z.array(z.looseObject({ jurisdictions: z.array(z.string()) })),
     paths: z.array(z.looseObject({ path: z.string() })),
   }),

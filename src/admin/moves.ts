@@ -125,7 +125,7 @@ function newcomer(
   { view, rules }: Setting,
 ): DecisionInputs {
   const intent = traffic === "reads" ? "read" : "write";
-  const facts = { intent, jurisdictions, affinity: null, identified: false, chance } as const;
+  const facts = { intent, jurisdictions, affinity: null, movedMs: null, identified: false, chance } as const;
   return { facts, pin: "free", hold: null, view, rules, tried: [], attempts: 0 };
 }
 

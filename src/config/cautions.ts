@@ -7,7 +7,6 @@ import { formatDuration } from "./values.ts";
 export const cautions: readonly ConfigRule[] = [
   { about: ["secrets"], find: noSecret },
   { about: ["redis", "consistency"], find: noRedis },
-  { about: ["regions", "routing", "consistency"], find: pinsWithoutRegion },
   { about: ["consistency"], find: unverifiedToken },
   { about: ["consistency", "health"], find: lagBeyondWindow },
   { about: ["regions", "routing"], find: idleWeight },
@@ -32,16 +31,6 @@ function noRedis({ redis, consistency }: Config): readonly Finding[] {
   if (redis !== undefined || (mode !== "strict" && mode !== "bounded")) return [];
   const message = `without it, ${mode} consistency holds on one edge only`;
   return [finding(["redis"], message, "give redis.url before a second edge runs")];
-}
-
-/** A pin says that a user wrote, not where; with one writer that is the same. */
-function pinsWithoutRegion(config: Config): readonly Finding[] {
-  const { mode } = config.consistency;
-  const keepsPins = mode === "strict" || mode === "bounded";
-  if (config.routing.topology !== "multi-writer" || !keepsPins || writersOf(config).length < 2) return [];
-  const message = `pins do not say yet in which region a user wrote, so ${mode} consistency holds only while affinity keeps the user in one region`;
-  const hint = "keep affinity.enabled and let clients keep its cookie, or use single-writer";
-  return [finding(["routing", "topology"], message, hint)];
 }
 
 /** A pin that should not be only sends its user's reads to the writer; many of them are load that it should not have. */

@@ -102,6 +102,12 @@ const affinity = z.strictObject({
   ttl: durationWithin({ least: "1s", most: "400d" })
     .prefault("1h")
     .describe("How long it lasts after the last request."),
+  monotonic: z
+    .boolean()
+    .default(false)
+    .describe(
+      "Whether a session that moves to another replica reads from the writer until that one has caught up; losing a region then brings its sessions to the writer for about the lag.",
+    ),
 });
 
 const onRedisDown = z.strictObject({

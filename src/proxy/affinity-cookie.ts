@@ -9,6 +9,8 @@ import type { Exchange } from "./exchange.ts";
 import type { Sessions } from "./sessions.ts";
 
 const PURPOSE = "affinity";
+/** In a cookie that was written when its session came from another region. */
+const MOVED = "moved";
 
 /** It slides, but not on every answer: once a tenth of its life has passed. */
 const RENEW_AFTER = 0.1;
@@ -20,6 +22,8 @@ export interface Home {
   readonly session: string;
   /** Whether the cookie is old enough to be written again. */
   readonly renew: boolean;
+  /** How long ago the session came there from another region, in milliseconds; null when it did not, or long ago. */
+  readonly movedMs: number | null;
 }
 
 /** The signed cookie that keeps a session in its region. A forged, foreign or expired one is no cookie at all. */
@@ -43,14 +47,17 @@ export class AffinityCookies {
     const text = readCookie(cookieHeader, this.#name);
     const payload = text === null ? null : this.#signer.verify(PURPOSE, text);
     if (payload === null) return null;
-    const [region = "", seconds = "", session = ""] = payload.split("|");
+    const [region = "", seconds = "", session = "", moved] = payload.split("|");
     const ageMs = this.#clock.wall() - Number(seconds) * 1_000;
-    return ageMs < this.#ttlMs ? { region, session, renew: ageMs > this.#ttlMs * RENEW_AFTER } : null;
+    if (ageMs >= this.#ttlMs) return null;
+    const movedMs = moved === MOVED ? Math.max(0, ageMs) : null;
+    return { region, session, renew: ageMs > this.#ttlMs * RENEW_AFTER, movedMs };
   }
 
   /** The `Set-Cookie` line that makes a region a session's home; the session keeps its name when it moves. */
-  write(region: string, session: string, secure: boolean): string {
-    const payload = [region, Math.round(this.#clock.wall() / 1_000), session].join("|");
+  write(region: string, session: string, secure: boolean, moved = false): string {
+    const parts = [region, Math.ceil(this.#clock.wall() / 1_000), session];
+    const payload = (moved ? [...parts, MOVED] : parts).join("|");
     const maxAgeSeconds = Math.ceil(this.#ttlMs / 1_000);
     return setCookie(this.#name, this.#signer.sign(PURPOSE, payload), { maxAgeSeconds, secure });
   }
@@ -71,5 +78,5 @@ export function settleAffinity(exchange: Exchange, decision: Routed, sessions: S
   // Only a session that came back is one: a client without a cookie jar would be a new one with each request.
   if (reading.home !== null) sessions.saw(session, home);
   const stays = result === "hit" && reading.home?.renew !== true;
-  return stays ? null : settings.affinity.write(home, session, secure);
+  return stays ? null : settings.affinity.write(home, session, secure, result === "moved");
 }

@@ -40,6 +40,7 @@ export function readRequest(
       intent: intentOf(method, path, rules.paths),
       jurisdictions: jurisdictionsFor(rules.residency, (name) => single(headers[name])),
       affinity: home?.region ?? null,
+      movedMs: home?.movedMs ?? null,
       identified: pids.read.length > 0,
       chance,
     },

@@ -22,6 +22,10 @@ export interface AffinityOutcome {
  */
 export function affinityAfter(facts: Facts, decision: Decision): AffinityOutcome {
   if (facts.intent === "static" || decision.kind === "refused") return { result: "none", home: null };
+  if (decision.home !== undefined) {
+    const stays = decision.home === facts.affinity;
+    return { result: stays ? "kept" : "moved", home: stays ? null : decision.home };
+  }
   if (!HOMES.has(decision.reason) || decision.consistency !== null) {
     return { result: facts.affinity === null ? "none" : "kept", home: null };
   }

@@ -1,5 +1,6 @@
 import type { Decision, DecisionInputs, Reason, Refused, Routed, Verdict } from "./decision.ts";
 import { BY_WRITER, hasLost, releases } from "./hold.ts";
+import { mayGoBack } from "./lag.ts";
 import { allowed, ignoringHealth, readObstacle, serves, writeObstacle } from "./obstacle.ts";
 import { bestTier, byPolicy, policyReason, preference } from "./policy.ts";
 import type { Region } from "./region.ts";
@@ -14,7 +15,7 @@ export function decide(inputs: DecisionInputs): Decision {
   if (facts.intent === "write") return decideWrite(inputs);
   if (facts.intent === "static") return decideRead(inputs);
   if (isHeld(inputs)) return markLost(decideHeld(inputs), inputs);
-  const decision = decideRead(inputs);
+  const decision = decideForwards(decideRead(inputs), inputs);
   return pin === "waived" ? markUnlessWriter(decision, inputs) : decision;
 }
 
@@ -150,6 +151,22 @@ function decideRead(inputs: DecisionInputs): Decision {
   const chosen = byPolicy(bestTier(preference(view, rules).filter(able)), rules, facts.chance);
   if (chosen) return routed(chosen, retryOr(inputs, policyReason(chosen, home, inputs)));
   return decideWithoutChoice(inputs);
+}
+
+/**
+ * A session that moves from one replica to another, or has just moved, reads from the writer until its new region has
+ * all that the old one had. Without a writer it may go back in time, and is told so.
+ */
+function decideForwards(decision: Decision, inputs: DecisionInputs): Decision {
+  const { facts, view, rules } = inputs;
+  const from = facts.affinity;
+  if (decision.kind === "refused" || from === null || decision.consistency !== null) return decision;
+  const region = view.byId.get(decision.region);
+  const sinceMs = from === decision.region ? facts.movedMs : 0;
+  if (region === undefined || sinceMs === null || !mayGoBack(region, sinceMs, view, rules)) return decision;
+  const writer = chooseWriter(inputs);
+  if (writer === null) return mark(decision, "degraded");
+  return { ...routed(writer, retryOr(inputs, "pin")), home: region.id };
 }
 
 /** Nothing that is open, up and fresh is left: draining regions first, then lagging ones, then hope. */

@@ -47,6 +47,8 @@ export interface Facts {
   readonly jurisdictions: readonly string[] | null;
   /** The region of its verified affinity cookie. */
   readonly affinity: string | null;
+  /** How long ago its session came to that region from another, in milliseconds; null when it did not. */
+  readonly movedMs: number | null;
   readonly identified: boolean;
   /** Uniform in [0, 1): chance is an argument, so a decision can be replayed. */
   readonly chance: number;
@@ -77,6 +79,8 @@ export interface Routed {
   readonly reason: Reason;
   /** What the answer must say when the guarantee is not the configured one. */
   readonly consistency: "degraded" | "stale" | "lost" | null;
+  /** Where the session lives from now on, when it is not where this request is served. */
+  readonly home?: string;
 }
 
 export interface Refused {

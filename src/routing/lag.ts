@@ -19,3 +19,13 @@ export function pinWindowMs(graceWindowMs: number, view: View, rules: Rules): nu
   );
   return Math.max(graceWindowMs, ...eligible.map(({ lagMs }) => 2 * (lagMs ?? 0)));
 }
+
+/**
+ * Whether a session that came to this region so long ago may see an older state there than it has seen in the region
+ * that it came from: a region has all that was written its lag ago, so after its lag it has all that the other had.
+ */
+export function mayGoBack(region: Region, sinceMs: number, view: View, rules: Rules): boolean {
+  if (rules.monotonicReads === null || takesWrites(region, view, rules)) return false;
+  const { unknownLagMs, marginMs } = rules.monotonicReads;
+  return sinceMs < (region.lagMs ?? unknownLagMs) + marginMs;
+}

@@ -163,7 +163,14 @@ export function inputsOf(
 ): DecisionInputs {
   const intent = method === "GET" ? "read" : "write";
   const identified = Object.keys(headers).some((name) => name.toLowerCase() === "authorization");
-  const facts = { intent, jurisdictions: null, affinity: null, identified, chance: 0.5 } as const;
+  const facts = {
+    intent,
+    jurisdictions: null,
+    affinity: null,
+    movedMs: null,
+    identified,
+    chance: 0.5,
+  } as const;
   return {
     facts,
     pin: "free",

@@ -9,6 +9,7 @@ const RULES: Rules = {
   topology: "single-writer",
   whenAllDown: "try",
   whenWriterDown: "refuse",
+  monotonicReads: null,
   maxLagMs: 5_000,
   residency: [],
   paths: [],

@@ -136,12 +136,6 @@ describe("a warning", () => {
       "1:1: warning: redis: without it, strict consistency holds on one edge only (give redis.url before a second edge runs)",
     ],
     [
-      "several writers under strict consistency",
-      `regions:\n  us: { role: writer, endpoints: [http://10.0.0.1:80] }\n  eu: { role: writer, endpoints: [http://10.0.0.2:80] }\n` +
-        `routing: { topology: multi-writer }\n${SECRET}\n${REDIS}`,
-      "4:22: warning: routing.topology: pins do not say yet in which region a user wrote, so strict consistency holds only while affinity keeps the user in one region (keep affinity.enabled and let clients keep its cookie, or use single-writer)",
-    ],
-    [
       "more lag than the window hides",
       `${REGIONS}\n${SECRET}\n${REDIS}\nhealth: { maxLag: 11s }`,
       "4:19: warning: health.maxLag: with the interval and timeout of a probe a replica may lag 14s, and 10s after a write its user may read there (keep the sum of the three below consistency.graceWindow)",
@@ -300,6 +294,7 @@ describe("the rules of routing", () => {
       whenAllDown: "try",
       whenWriterDown: "stale",
       maxLagMs: 3_000,
+      monotonicReads: null,
       residency: [{ header: "x-country", values: ["us", "ca"], jurisdictions: ["us"] }],
       paths: [
         { path: "/assets/", prefix: true, methods: null, as: "static" },

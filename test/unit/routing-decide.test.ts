@@ -29,6 +29,8 @@ const wroteIn = (...regions: string[]) => ({
   pin: "pinned" as const,
   hold: { positions: [], open: true, regions },
 });
+const silent = { lagMs: null };
+const forwards = { rules: { monotonicReads: { unknownLagMs: 10_000, marginMs: 2_000 } } };
 const several = {
   rules: { topology: "multi-writer" as const },
   view: { writeRegion: null },
@@ -312,6 +314,43 @@ const TABLE: readonly (readonly [sentence: string, given: Case, expected: string
     "eu latency lost",
   ],
   ["and while another write is in flight", { ...held(at(41), true), ...promoted(40) }, "us pin lost"],
+
+  // Monotonic reads.
+  [
+    "a session that has to move reads from the writer first",
+    { facts: { affinity: "ap" }, changes: { ap: down }, ...forwards },
+    "us pin",
+  ],
+  [
+    "and still does while its new region may lack what the old one had",
+    { facts: { affinity: "eu", movedMs: 2_499 }, changes: { eu: { lagMs: 500 } }, ...forwards },
+    "us pin",
+  ],
+  [
+    "and no longer when that is over",
+    { facts: { affinity: "eu", movedMs: 2_500 }, changes: { eu: { lagMs: 500 } }, ...forwards },
+    "eu affinity",
+  ],
+  [
+    "for as long as a window when nobody says how far he lags",
+    {
+      facts: { affinity: "eu", movedMs: 11_999 },
+      changes: { us: silent, eu: silent, ap: silent },
+      ...forwards,
+    },
+    "us pin",
+  ],
+  [
+    "without a writer it goes at once, and is told that it may go back",
+    { facts: { affinity: "ap" }, changes: { ap: down, us: down }, ...forwards },
+    "eu failover degraded",
+  ],
+  ["a new session goes home at once", forwards, "eu latency"],
+  [
+    "and every session does, unless asked for",
+    { facts: { affinity: "ap" }, changes: { ap: down } },
+    "eu failover",
+  ],
 
   // Several writers.
   [

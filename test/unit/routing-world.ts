@@ -40,6 +40,7 @@ export const RULES: Rules = {
   topology: "single-writer",
   whenAllDown: "try",
   whenWriterDown: "refuse",
+  monotonicReads: null,
   maxLagMs: 5_000,
   residency: [],
   paths: [],
@@ -49,6 +50,7 @@ export const READER: Facts = {
   intent: "read",
   jurisdictions: null,
   affinity: null,
+  movedMs: null,
   identified: true,
   chance: 0,
 };
