@@ -277,7 +277,8 @@ test("two edges over a Redis Cluster in mode bounded show a user's other device 
   for (const id of ["one", "two"]) {
     const consistency = { mode: "bounded", staleness: "1s" };
     const redis = { cluster: [`127.0.0.1:${cluster.nodes[0]?.port}`] };
-    const started = await startTestEdge(world, stringify({ edge: { id }, redis, consistency }));
+    const health = { maxLag: "10s" };
+    const started = await startTestEdge(world, stringify({ edge: { id }, redis, consistency, health }));
     t.after(() => started.stop(0));
     urls.push({ http: started.httpUrl, admin: started.adminUrl });
   }
@@ -285,7 +286,7 @@ test("two edges over a Redis Cluster in mode bounded show a user's other device 
   const ask = async (url: string | undefined, method: "GET" | "PUT", user: string) => {
     const answer = await request(`${url}/items/a`, { method, headers: { authorization: user } });
     const { version } = (await answer.body.json()) as { version?: number };
-    return { version, region: answer.headers["x-meridian-region"] };
+    return { version, why: `${answer.headers["x-meridian-region"]} ${answer.headers["x-meridian-reason"]}` };
   };
   await eventually(async () => {
     await resetCounts();
@@ -294,7 +295,8 @@ test("two edges over a Redis Cluster in mode bounded show a user's other device 
   }, FAILOVER);
   assert.equal((await ask(one?.http, "PUT", "user")).version, 1);
   await sleep(1_000);
-  assert.deepEqual(await ask(two?.http, "GET", "user"), { version: 1, region: "us-east" });
+  assert.deepEqual(await ask(two?.http, "GET", "user"), { version: 1, why: "us-east pin" });
+  assert.match((await ask(two?.http, "GET", "passer-by")).why, /^eu-west /);
   const metrics = await (await request(`${two?.admin}/metrics`)).body.text();
   const age = /^meridian_pin_feed_age_seconds (\S+)$/m.exec(metrics)?.[1];
   assert.ok(Number(age) >= 0 && Number(age) < 1, `${age}`);

@@ -204,11 +204,15 @@ describe("the feed in Redis", () => {
     const seconds = (performance.now() - startMs) / 1_000;
     assert.ok(idle > 0 && idle <= 8 * seconds, `${idle} reads in ${seconds} idle seconds`);
     const store = new RedisPinStore(there.client, "meridian", () => true);
-    const endMs = performance.now() + 1_000;
+    await server.command("CONFIG RESETSTAT");
+    const busyFromMs = performance.now();
     let writes = 0;
-    for (; performance.now() < endMs; writes += 1) await store.begin(["user"], `other.${writes}`, INTENT_MS);
+    for (; performance.now() < busyFromMs + 1_000 || writes < 1_000; writes += 1)
+      await store.begin(["user"], `other.${writes}`, INTENT_MS);
     const busy = (await server.commandCounts()).get("xread") ?? 0;
-    assert.ok(busy * 10 < writes, `${busy} reads for ${writes} writes`);
+    const busySeconds = (performance.now() - busyFromMs) / 1_000;
+    // What is gathered is gathered for a time: a machine that writes slowly has as many reads, for fewer writes.
+    assert.ok(busy <= 50 * busySeconds + 2, `${busy} reads for ${writes} writes in ${busySeconds} seconds`);
   });
 });
 
@@ -286,7 +290,9 @@ test("in mode bounded another device reads its user's write after the staleness 
   const urls: string[] = [];
   for (const id of ["one", "two"]) {
     const consistency = { mode: "bounded", staleness: "500ms" };
-    const yaml = stringify({ edge: { id }, redis: { url: server.url }, consistency });
+    // A busy machine makes the replica lag more than it was told to; it is to be a choice all the same.
+    const health = { maxLag: "10s" };
+    const yaml = stringify({ edge: { id }, redis: { url: server.url }, consistency, health });
     const started = await startTestEdge(world, yaml);
     t.after(() => started.stop(0));
     urls.push(started.httpUrl);
