@@ -37,10 +37,11 @@ export async function promoteLossy(stage: Stage, chance: () => number, forMs: nu
 
 async function promoteThrough(edge: EdgeOnStage, region: string, stage: Stage): Promise<void> {
   await stage.world.order({ act: "hand-over", region });
-  const moved = moveWriteRegion(edge, region, false);
-  await sleep(PROMOTED_AFTER_MS);
-  await stage.world.order({ act: "promote", region });
-  await moved;
+  const promoted = async () => {
+    await sleep(PROMOTED_AFTER_MS);
+    await stage.world.order({ act: "promote", region });
+  };
+  await Promise.all([moveWriteRegion(edge, region, false), promoted()]);
   stage.writer = region;
 }
 
