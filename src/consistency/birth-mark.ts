@@ -1,5 +1,5 @@
 import type { RedisClient } from "../redis.ts";
-import { NOW } from "./redis.ts";
+import { NOW } from "./pin-scripts.ts";
 
 /**
  * Answers how long this Redis has held its memory, and the mark. Who finds none, or that of another run of the

@@ -2,7 +2,8 @@ import { connectRedis, type RedisAddress, type RedisClient } from "../redis.ts";
 import { COMMAND_TIMEOUT_MS, entryOf, FEED_START, type RawEntry } from "./feed-redis.ts";
 import { feedKey } from "./feed-script.ts";
 import type { FeedBatch, FeedEntry, FeedSource } from "./feed-source.ts";
-import { NOW, SHARDS, shardKey } from "./redis.ts";
+import { NOW } from "./pin-scripts.ts";
+import { SHARDS, shardKey } from "./redis.ts";
 
 /** Entries of one shard in one answer. */
 const AT_MOST = 250;
