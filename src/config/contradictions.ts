@@ -25,6 +25,7 @@ export const contradictions: readonly ConfigRule[] = [
   { about: ["affinity", "consistency"], find: identityIsOurs },
   { about: ["consistency"], find: identityTwice },
   { about: ["routing"], find: headerIsOurs },
+  { about: ["secrets", "consistency"], find: pinKeyIsSecret },
   { about: ["admin"], find: openAdmin },
   { about: ["admin"], find: tokenTwice },
   { about: ["listen", "admin"], find: samePort },
@@ -180,6 +181,15 @@ function identityTwice({ consistency }: Config): readonly Finding[] {
     ({ index, first }) =>
       finding(["consistency", "identity", index], `the same as identity[${first}]`, "remove one of the two"),
   );
+}
+
+/** Whoever has a pin key may only pin; whoever has a secret may sign as this edge does. */
+function pinKeyIsSecret({ secrets, consistency }: Config): readonly Finding[] {
+  return consistency.pinKeys.flatMap((key, index) => {
+    if (!secrets.includes(key)) return [];
+    const path = ["consistency", "pinKeys", index];
+    return [finding(path, "one of the secrets", "make another one with: openssl rand -base64 32")];
+  });
 }
 
 function openAdmin({ admin }: Config): readonly Finding[] {

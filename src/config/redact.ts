@@ -7,11 +7,12 @@ export const REDACTED = "[redacted]";
 /** The configuration as written in a file, with every secret replaced by `[redacted]`. */
 export function redactedConfig(config: Config): ReturnType<typeof writtenConfig> {
   const written = writtenConfig(config);
-  const { admin, secrets, redis, failover } = written;
+  const { admin, secrets, redis, failover, consistency } = written;
   return {
     ...written,
     secrets: secrets?.map(() => REDACTED),
     admin: { ...admin, tokens: admin?.tokens?.map((token) => ({ ...token, sha256: REDACTED })) },
+    consistency: { ...consistency, pinKeys: consistency?.pinKeys?.map(() => REDACTED) },
     ...(redis && { redis: redactedRedis(redis) }),
     ...(failover?.hook && {
       failover: { ...failover, hook: { ...failover.hook, url: redactedUrl(failover.hook.url) } },

@@ -157,6 +157,12 @@ const consistency = z.strictObject({
     .describe(
       "Statuses by which the application says that a write did nothing, such as 400-499: they pin nobody.",
     ),
+  pinKeys: z
+    .array(secret)
+    .default([])
+    .describe(
+      "Bearer keys with which the application may pin its users itself, at POST /.meridian/pins; with none, that path is forwarded like any other.",
+    ),
   onRedisDown: onRedisDown.prefault({}).describe("What happens while Redis does not answer."),
   whenWriterDown: z
     .enum(["refuse", "stale"])

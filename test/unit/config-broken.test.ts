@@ -420,6 +420,16 @@ const rows: readonly Row[] = [
     "2:11: secrets[0]: expected at least 16 characters (make one with: openssl rand -base64 32)",
   ],
   [
+    "a short pin key",
+    [REGIONS, "consistency: { pinKeys: [swordfish] }"],
+    "2:26: consistency.pinKeys[0]: expected at least 16 characters (make one with: openssl rand -base64 32)",
+  ],
+  [
+    "a pin key that signs too",
+    [REGIONS, "secrets: [correct-horse-battery]", "consistency: { pinKeys: [correct-horse-battery] }"],
+    "3:26: consistency.pinKeys[0]: one of the secrets (make another one with: openssl rand -base64 32)",
+  ],
+  [
     "a Redis of another kind",
     [REGIONS, "redis: { url: 127.0.0.1:6379 }"],
     "2:15: redis.url: expected redis://HOST:PORT or rediss://HOST:PORT",

@@ -196,6 +196,7 @@ regions: { us: { role: writer, endpoints: [http://10.0.0.1:80] } }
 secrets: [correct-horse-battery]
 redis: { url: "rediss://meridian:hunter2@cache.internal:6380/2?password=hunter3" }
 admin: { tokens: [{ name: ops, role: operator, sha256: ${"ab".repeat(32)} }] }
+consistency: { pinKeys: [a-key-of-correct-horse] }
 failover: { hook: { url: "https://ops:hunter4@hooks.internal/promote?key=hunter5" } }
 `;
 
