@@ -22,6 +22,7 @@ import { Metrics } from "./observe/metrics.ts";
 import { Gates } from "./proxy/gate.ts";
 import { RequestHandler } from "./proxy/handle.ts";
 import { describedInputs } from "./proxy/inputs.ts";
+import { PinEndpoint } from "./proxy/pin-endpoint.ts";
 import { Router } from "./proxy/router.ts";
 import { EdgeServer } from "./proxy/server.ts";
 import { Sessions } from "./proxy/sessions.ts";
@@ -136,7 +137,8 @@ export class Edge {
       stopping,
     };
     const router = new Router(parts);
-    this.#requests = new RequestHandler({ ...parts, router, gates: new Gates() });
+    const pinEndpoint = new PinEndpoint(parts);
+    this.#requests = new RequestHandler({ ...parts, router, pinEndpoint, gates: new Gates() });
     this.tunnels = new TunnelHandler({ ...parts, router });
     this.#server = new EdgeServer(config, {
       request: (req, res, awaitsContinue) => void this.#requests.handle(req, res, awaitsContinue),

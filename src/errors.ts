@@ -17,6 +17,14 @@ export interface FaultRule {
  */
 export const FAULTS = {
   bad_request: { status: 400, owner: "client", retryable: false, title: "The request is malformed" },
+  unauthenticated: { status: 401, owner: "client", retryable: false, title: "A valid key is needed" },
+  unknown_identity: {
+    status: 404,
+    owner: "client",
+    retryable: false,
+    title: "This kind of identity is not configured",
+  },
+  wrong_method: { status: 405, owner: "client", retryable: false, title: "This method is not allowed here" },
   request_timeout: {
     status: 408,
     owner: "client",
@@ -54,7 +62,7 @@ export const FAULTS = {
     status: 503,
     owner: "router",
     retryable: false,
-    title: "The write could not be recorded, so it was not made",
+    title: "The pin of a write could not be recorded",
   },
   no_connection: {
     status: 503,

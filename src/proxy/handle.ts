@@ -3,6 +3,8 @@ import type { EventBus } from "../events.ts";
 import { Exchange } from "./exchange.ts";
 import type { Gates } from "./gate.ts";
 import { HttpCarrier, type HttpCarrierParts } from "./http-carrier.ts";
+import type { PinEndpoint } from "./pin-endpoint.ts";
+import { isPinRequest } from "./pin-request.ts";
 import type { Router } from "./router.ts";
 import type { Settings } from "./settings.ts";
 
@@ -12,6 +14,7 @@ export interface RequestHandlerParts extends HttpCarrierParts {
   readonly events: EventBus;
   readonly gates: Gates;
   readonly router: Router;
+  readonly pinEndpoint: PinEndpoint;
   /** What is in force; a request asks once. */
   readonly settings: () => Settings;
 }
@@ -28,7 +31,7 @@ export class RequestHandler {
 
   /** One request from its head to its end. Never rejects; emits `requestDone` exactly once. */
   async handle(req: IncomingMessage, res: ServerResponse, awaitsContinue: boolean): Promise<void> {
-    const { clock, chance, events, router, settings } = this.#parts;
+    const { clock, chance, events, router, pinEndpoint, settings } = this.#parts;
     this.#open += 1;
     try {
       const carrier = new HttpCarrier(req, res, awaitsContinue, this.#parts);
@@ -36,7 +39,8 @@ export class RequestHandler {
       const identifying = inForce.identities.prepare(req.headers);
       if (identifying !== null) await identifying;
       const exchange = new Exchange(req, inForce, clock, chance());
-      await router.route(exchange, carrier);
+      if (isPinRequest(exchange)) await pinEndpoint.answer(exchange, carrier, res);
+      else await router.route(exchange, carrier);
       await carrier.closed;
       events.emit("requestDone", exchange.record(carrier, clock.now()));
     } catch (error) {

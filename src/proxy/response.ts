@@ -6,11 +6,13 @@ import { CLOCK_SKEW_MS, PIN_COOKIE, TOKEN_HEADER } from "../consistency/token.ts
 import type { RegionTable } from "../regions/table.ts";
 import { type Hold, isAppliedEverywhere, joinedHolds } from "../routing/hold.ts";
 import { pinWindowMs } from "../routing/lag.ts";
+import type { Position } from "../routing/position.ts";
 import { settleAffinity } from "./affinity-cookie.ts";
 import { positionOf, wroteBy } from "./evidence.ts";
 import type { Exchange } from "./exchange.ts";
 import type { HeaderList, RegionHead, RegionWord } from "./headers.ts";
 import type { Sessions } from "./sessions.ts";
+import type { Settings } from "./settings.ts";
 
 export interface ResponseParts {
   readonly clock: Clock;
@@ -51,7 +53,8 @@ async function holdForPin(exchange: Exchange, word: RegionWord, parts: ResponseP
   });
   const results = await Promise.all([exchange.pin.acknowledged, exchange.pin.add(established.write)]);
   if (results.every((result) => result === "recorded")) return;
-  if (config.consistency.onRedisDown.writes === "delay") await untilEverywhere(exchange, parts);
+  if (config.consistency.onRedisDown.writes === "delay")
+    await untilEverywhere(positionOf(exchange), exchange.settings, parts);
   else exchange.consistency = "cookie-only";
 }
 
@@ -59,9 +62,11 @@ async function holdForPin(exchange: Exchange, word: RegionWord, parts: ResponseP
 const LOOK_AGAIN_MS = 50;
 
 /** Waits until every replica that may serve this user has the write, or for the window if that is not known. */
-async function untilEverywhere(exchange: Exchange, { clock, table }: ResponseParts): Promise<void> {
-  const { config, rules } = exchange.settings;
-  const position = positionOf(exchange);
+export async function untilEverywhere(
+  position: Position | null,
+  { config, rules }: Settings,
+  { clock, table }: ResponseParts,
+): Promise<void> {
   const endAtMs = clock.now() + config.consistency.graceWindow;
   while (clock.now() < endAtMs) {
     if (position !== null && isAppliedEverywhere(position, table.view, rules)) return;

@@ -198,7 +198,7 @@ function isBlindlyPinned({ pin, hold }: DecisionInputs): boolean {
 }
 
 /** What can be said of a request before anybody is asked to serve it. */
-function faultBeforeRouting({ req, misaddressed, settings }: Exchange): Fault | null {
+export function faultBeforeRouting({ req, misaddressed, settings }: Exchange): Fault | null {
   if (misaddressed !== null) return "bad_request";
   if (isLoop(req, settings.edgeId)) return "loop";
   // RFC 9112 §6.1: faulty framing; the connection cannot be trusted after it.

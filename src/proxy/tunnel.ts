@@ -11,6 +11,7 @@ import { connectTo, MadeConnection } from "./connect.ts";
 import { Exchange } from "./exchange.ts";
 import { causeOf, faultOf } from "./faults.ts";
 import { epochHeaders, requestHeaders } from "./headers.ts";
+import { isPinRequest } from "./pin-request.ts";
 import { lingerThenDestroy, refuseSocket } from "./refuse.ts";
 import type { Router } from "./router.ts";
 import type { Sessions } from "./sessions.ts";
@@ -82,7 +83,8 @@ export class TunnelHandler {
       const identifying = inForce.identities.prepare(req.headers);
       if (identifying !== null) await identifying;
       const exchange = new Exchange(req, inForce, clock, chance());
-      await router.route(exchange, carrier);
+      if (isPinRequest(exchange)) refuseAt(exchange, carrier, "wrong_method");
+      else await router.route(exchange, carrier);
       await carrier.closed;
       events.emit("requestDone", exchange.record(carrier, clock.now()));
     } catch (error) {
@@ -92,6 +94,11 @@ export class TunnelHandler {
     this.#carriers.delete(carrier);
     if (this.#carriers.size === 0) for (const tell of this.#onIdle.splice(0)) tell();
   }
+}
+
+function refuseAt(exchange: Exchange, carrier: TunnelCarrier, fault: Fault): void {
+  exchange.fault = fault;
+  carrier.refuse(exchange, fault);
 }
 
 /** Carries an upgrade: a connection first, so that one that fails can be tried elsewhere, then http-proxy over it. */
