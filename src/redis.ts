@@ -114,7 +114,7 @@ function connectCluster(
   clusterRetryStrategy: BackOff,
 ): Cluster {
   const [first] = nodes.map(urlOf);
-  return new Cluster(
+  const client = new Cluster(
     nodes.map((text) => hostAndPort(urlOf(text), REDIS_PORT)),
     {
       enableOfflineQueue: false,
@@ -123,7 +123,6 @@ function connectCluster(
       retryDelayOnClusterDown: 0,
       maxRedirections: MAX_REDIRECTIONS,
       slotsRefreshTimeout: CONNECT_TIMEOUT_MS,
-      slotsRefreshInterval: SLOTS_INTERVAL_MS,
       // Left to the socket, so that a certificate is compared with the name that was given.
       dnsLookup: (host, found) => found(null, host),
       redisOptions: {
@@ -134,6 +133,10 @@ function connectCluster(
       },
     },
   );
+  // The library's own timer goes on for ever when the client is closed while the nodes are being asked.
+  const refresh = setInterval(() => void client.refreshSlotsCache(), SLOTS_INTERVAL_MS).unref();
+  client.once("end", () => clearInterval(refresh));
+  return client;
 }
 
 function urlOf(text: string): URL {
