@@ -15,6 +15,9 @@ import { Pins, type PinsParts } from "./consistency/pins.ts";
 import { EventBus } from "./events.ts";
 import { type AdmissionStore, MemoryAdmissionStore } from "./fleet/admissions.ts";
 import { RedisAdmissionStore } from "./fleet/redis-admissions.ts";
+import { RedisTopologyStore } from "./fleet/redis-topology.ts";
+import { moveWriteRegion } from "./fleet/switchover.ts";
+import { firstTopology, MemoryTopologyStore, type Topology, type TopologyStore } from "./fleet/topology.ts";
 import { DecisionRing } from "./observe/decisions.ts";
 import { type EventLog, logEvents } from "./observe/event-log.ts";
 import type { Logger } from "./observe/log.ts";
@@ -31,7 +34,10 @@ import { TunnelHandler } from "./proxy/tunnel.ts";
 import { connectRedis, type RedisClient } from "./redis.ts";
 import { Prober } from "./regions/probes.ts";
 import { RegionTable } from "./regions/table.ts";
+import { writeRegionOf } from "./regions/view.ts";
 import { Reloader } from "./reload.ts";
+import type { View } from "./routing/region.ts";
+import { newerEpochOfWriter } from "./routing/writers.ts";
 import { version } from "./version.ts";
 
 export interface EdgeOptions {
@@ -77,6 +83,7 @@ export class Edge {
   readonly pins: Pins;
   readonly tunnels: TunnelHandler;
   readonly admissions: AdmissionStore;
+  readonly topology: TopologyStore;
   httpUrl = "";
   adminUrl = "";
 
@@ -119,9 +126,15 @@ export class Edge {
     this.#redis = this.#connect(config);
     this.#feed = this.#feedOf(config);
     this.pins = pins(config, { clock, events, store: this.#redis?.pins ?? null, feed: this.#feed });
+    const namespace = config.redis?.namespace ?? "meridian";
     this.admissions = this.#redis
-      ? new RedisAdmissionStore(this.#redis.client, config.redis?.namespace ?? "meridian")
+      ? new RedisAdmissionStore(this.#redis.client, namespace)
       : new MemoryAdmissionStore();
+    const first = firstTopology(writeRegionOf(config));
+    this.topology = this.#redis
+      ? new RedisTopologyStore(this.#redis.client, namespace, first)
+      : new MemoryTopologyStore(first);
+    this.topology.onChange((topology) => this.#followTopology(topology));
     this.admissions.onChange((admissions) => this.table.setAdmissions(admissions));
 
     const settings = () => this.#settings;
@@ -132,6 +145,7 @@ export class Edge {
       events,
       table: this.table,
       pins: this.pins,
+      topology: this.topology,
       sessions: this.#sessions,
       settings,
       stopping,
@@ -144,6 +158,7 @@ export class Edge {
       request: (req, res, awaitsContinue) => void this.#requests.handle(req, res, awaitsContinue),
       upgrade: (req, socket, head) => void this.tunnels.upgrade(req, socket, head),
     });
+    events.on("viewChanged", ({ view }) => void this.#catchUp(view));
     events.on("admissionChanged", ({ region, to }) => {
       const stillClosed = () => this.table.view.byId.get(region)?.admission === "closed";
       if (to === "closed") this.tunnels.closeRegion(region, TUNNELS_CLOSE_WITHIN_MS, stillClosed);
@@ -160,7 +175,9 @@ export class Edge {
       this.#prober.firstRound(),
       this.#redis?.pins.ready(REDIS_PATIENCE_MS),
       this.admissions.start(),
+      this.topology.start(),
     ]);
+    if (this.#redis !== null) this.#followTopology(this.topology.get());
     this.#prober.start();
     const port = await this.#server.listen(http.host, http.port);
     this.httpUrl = `http://${hostInUrl(http.host)}:${port}`;
@@ -194,6 +211,7 @@ export class Edge {
     await this.#admin.close();
     await this.table.close();
     await this.admissions.close();
+    await this.topology.close();
     await this.pins.close();
     this.#redis?.client.disconnect();
     this.#metrics.close();
@@ -245,6 +263,26 @@ export class Edge {
     return new PinFeed({ clock: systemClock, events: this.events, connect });
   }
 
+  /** A region that speaks of a newer epoch has heard of something; the write region itself is right about it. */
+  async #catchUp(view: View): Promise<void> {
+    if (!view.regions.some(({ applied }) => (applied?.epoch ?? 0) > view.epoch)) return;
+    await this.topology.refresh();
+    const now = this.table.view;
+    const epoch = newerEpochOfWriter(now);
+    if (epoch === null || now.writeRegion === null) return;
+    const adopted = { from: now.epoch, to: epoch, writer: now.writeRegion, at: null };
+    await this.topology.promote(adopted).catch(() => false);
+  }
+
+  /** The fleet's word counts, not the file's. */
+  #followTopology(topology: Topology): void {
+    this.table.setTopology(topology);
+    const written = writeRegionOf(this.config.get());
+    if (topology.writer === written) return;
+    const detail = `writes go to ${topology.writer} (epoch ${topology.epoch}), and not to ${written} as the file says`;
+    this.events.emit("warned", { what: "write region is not the file's", detail });
+  }
+
   #measure(): Metrics {
     const gauges = {
       view: () => this.table.view,
@@ -265,6 +303,12 @@ export class Edge {
       config: this.config,
       table: this.table,
       admissions: this.admissions,
+      moveWriteRegion: (wanted) =>
+        moveWriteRegion(wanted, {
+          topology: this.topology,
+          view: () => this.table.view,
+          isShared: this.#redis !== null,
+        }),
       pins: this.pins,
       decisions: new DecisionRing(this.events),
       metrics: this.#metrics,
@@ -280,7 +324,7 @@ export class Edge {
         edge: this.config.get().edge.id,
         version,
         uptimeSeconds: (systemClock.now() - this.#startedAtMs) / 1_000,
-        mode: "rw",
+        mode: this.table.view.moving ? "ro" : "rw",
         redis: this.#redis === null ? "off" : this.#redis.pins.isUp ? "up" : "down",
       }),
       sessions: (regionId) => this.#sessions.count(regionId),

@@ -77,6 +77,18 @@ export const FAULTS = {
     retryable: false,
     title: "The write region cannot serve this request",
   },
+  writer_moving: {
+    status: 503,
+    owner: "router",
+    retryable: false,
+    title: "The write region is being moved, and the write was not made",
+  },
+  writer_moved: {
+    status: 503,
+    owner: "router",
+    retryable: true,
+    title: "The region is no longer the write region, and did nothing",
+  },
   connect_failed: { status: 502, owner: "region", retryable: true, title: "The region could not be reached" },
   reset: {
     status: 502,

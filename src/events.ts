@@ -76,6 +76,13 @@ export interface EdgeEvents {
     readonly by: string;
     readonly why: string;
   };
+  /** Another write region, another epoch, or writes are held or taken again. */
+  epochChanged: {
+    readonly epoch: number;
+    readonly writeRegion: string | null;
+    readonly from: string | null;
+    readonly moving: boolean;
+  };
   viewChanged: { readonly view: View };
   pinned: { readonly action: "begin" | "extend" | "end" | "cancel" | "expire" };
   pinLookedUp: { readonly durationMs: number; readonly result: "free" | "pinned" | "unknown" };

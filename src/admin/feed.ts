@@ -6,6 +6,7 @@ import type { EdgeEvents, EventBus } from "../events.ts";
 export const FEED_EVENTS = [
   "healthChanged",
   "admissionChanged",
+  "epochChanged",
   "endpointEjected",
   "warned",
   "redisState",

@@ -39,6 +39,12 @@ export const drainBody = z.strictObject({
 export const closeBody = z.strictObject({ reason, force });
 export const undrainBody = z.strictObject({ reason: reason.optional() });
 
+export const writeRegionBody = z.strictObject({
+  region: z.string().describe("A region's name."),
+  reason,
+  force: z.boolean().default(false).describe("Although it is not up, or may lack what the old one has."),
+});
+
 export const explainBody = z.strictObject({
   method: z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, "expected a method such as GET"),
   path: z.string().startsWith("/", "expected a path that starts with /").max(8192),
@@ -133,6 +139,18 @@ export const regionAnswer = z.strictObject({
 });
 export const regionsAnswer = z.strictObject({ regions: z.array(regionAnswer) });
 
+const writes = z.strictObject({ writeRegion: z.string().nullable(), epoch: z.int() });
+export const writeRegionAnswer = z.strictObject({
+  dryRun: z.boolean(),
+  before: writes,
+  after: writes,
+  promotedPosition: z
+    .string()
+    .nullable()
+    .describe("Where the new epoch begins; what was written beyond it is lost."),
+  heldMs: milliseconds.describe("For how long no edge took writes."),
+});
+
 const destination = z.strictObject({
   regions: z.array(z.strictObject({ region: z.string(), share: z.number().min(0).max(1) })),
   fault: z.string().nullable().describe("Why it would be refused, if it would."),
@@ -176,6 +194,7 @@ const regionExplained = z.strictObject({
   latencyMs: milliseconds,
   lagMs: milliseconds,
   applied: position.nullable().describe("Up to where all of it has applied the write log."),
+  writer: z.boolean().nullable().describe("Whether it says that it takes writes."),
   warmth: z.number(),
   verdict: z.enum(["serves", "dropped"]),
   obstacle: z.string().nullable().describe("Why it was dropped."),
@@ -251,6 +270,7 @@ export const reloadAnswer = z.strictObject({
 export const openapiAnswer = z.looseObject({ openapi: z.literal("3.1.0") });
 export const text = z.string();
 
+export type WriteRegionAnswer = z.output<typeof writeRegionAnswer>;
 export type StatusAnswer = z.output<typeof statusAnswer>;
 export type RegionAnswer = z.output<typeof regionAnswer>;
 export type AdmissionAnswer = z.output<typeof admissionAnswer>;

@@ -10,6 +10,7 @@ const REFUSALS = {
   unknown_identity: { status: 404, title: "This kind of identity is not configured" },
   wrong_method: { status: 405, title: "This method is not allowed here" },
   write_region: { status: 409, title: "Writes would have no region" },
+  not_movable: { status: 409, title: "The write region cannot be moved there now" },
   last_region: { status: 409, title: "Reads would have no region" },
   body_too_large: { status: 413, title: "The request body is too large" },
   media_type: { status: 415, title: "The request body must be application/json" },

@@ -11,6 +11,7 @@ import { addPinRoutes } from "./pin-routes.ts";
 import { Refusal, refusalOf } from "./problems.ts";
 import { addAdmissionRoutes, addRegionRoutes } from "./region-routes.ts";
 import { addProbeRoutes, addStatusRoutes } from "./watch-routes.ts";
+import { addWriteRegionRoutes } from "./write-region-routes.ts";
 
 export interface Admin {
   readonly routes: readonly Route[];
@@ -39,6 +40,7 @@ export function createAdmin(parts: AdminParts, log: FastifyBaseLogger): Admin {
   addStatusRoutes(app, parts, routes);
   addRegionRoutes(app, parts);
   addAdmissionRoutes(app, parts);
+  addWriteRegionRoutes(app, parts);
   addDecisionRoutes(app, parts);
   addPinRoutes(app, parts);
   addConfigRoutes(app, parts);

@@ -5,9 +5,17 @@ import type {
   ExplanationAnswer,
   RegionAnswer,
   StatusAnswer,
+  WriteRegionAnswer,
 } from "../admin/messages.ts";
 import { type AdminAddress, CallFailed, call } from "./client.ts";
-import { admissionText, decisionText, explanationText, paint, statusText } from "./render.ts";
+import {
+  admissionText,
+  decisionText,
+  explanationText,
+  paint,
+  statusText,
+  writeRegionText,
+} from "./render.ts";
 
 export interface Output {
   write(text: string): unknown;
@@ -47,6 +55,7 @@ export function addClientCommands(program: Command, io: ClientIo): void {
   addDrain(program, io);
   addClose(program, io);
   addUndrain(program, io);
+  addPromote(program, io);
   addExplain(program, io);
 }
 
@@ -101,6 +110,22 @@ function addUndrain(program: Command, io: ClientIo): void {
     .option("--reason <text>", "why, for the audit log")
     .addHelpText("after", "\nExample:\n  meridian undrain eu-west")
     .action((region: string, options: ChangeOptions) => changeAdmission(io, "undrain", region, options));
+}
+
+function addPromote(program: Command, io: ClientIo): void {
+  changeCommand(program, "promote <region>", "make another region the write region, of a new epoch")
+    .requiredOption("--reason <text>", "why, for the audit log")
+    .option("--force", "although it is not up, or may lack what the old one has: that is lost")
+    .addHelpText("after", '\nExample:\n  meridian promote eu-west --reason "us-east is gone" --force')
+    .action((region: string, options: ChangeOptions) => {
+      const { reason, dryRun = false, force = false } = options;
+      return run(io, options, async () => {
+        const path = `/v1/write-region?dryRun=${dryRun}`;
+        const body = { region, reason, force };
+        const answer = (await call(options, "POST", path, body)) as WriteRegionAnswer;
+        return { data: answer, text: writeRegionText(answer) };
+      });
+    });
 }
 
 function addExplain(program: Command, io: ClientIo): void {

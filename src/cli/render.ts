@@ -5,6 +5,7 @@ import type {
   ExplanationAnswer,
   RegionAnswer,
   StatusAnswer,
+  WriteRegionAnswer,
 } from "../admin/messages.ts";
 import { table } from "./table.ts";
 
@@ -56,6 +57,19 @@ export function admissionText(answer: AdmissionAnswer): string {
   ]);
   const columns = [{ title: "NEW TRAFFIC" }, { title: "WENT TO" }, { title: "GOES TO" }];
   return `${head}\n${there}\n\n${table(columns, rows)}`;
+}
+
+export function writeRegionText({
+  dryRun,
+  before,
+  after,
+  promotedPosition,
+  heldMs,
+}: WriteRegionAnswer): string {
+  const [from, to] = [before, after].map(({ writeRegion, epoch }) => `${writeRegion} (epoch ${epoch})`);
+  if (dryRun) return `writes go to ${from} and would go to ${to}; nothing was changed\n`;
+  const held = `writes were held for ${duration(heldMs ?? 0)}`;
+  return `writes went to ${from} and go to ${to}; it begins at ${promotedPosition}; ${held}\n`;
 }
 
 export function decisionText({ request, explanation }: DecisionAnswer): string {

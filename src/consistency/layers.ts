@@ -24,6 +24,14 @@ const RETRY_MS = 250;
 /** The part of a store that has none. */
 const WHOLE = 0;
 
+/** How a pin is looked up. */
+export interface Question {
+  /** Whether it matters what the pin holds its user to. */
+  readonly exact: boolean;
+  /** Whether a fresh feed that knows of no pin is an answer. */
+  readonly believesFeed: boolean;
+}
+
 export interface LayerParts {
   readonly clock: Clock;
   readonly events: EventBus;
@@ -99,12 +107,12 @@ export class PinLayers {
    * Never rejects. One round trip, unless a fresh feed knows that they are not pinned. Of a pin it says only that
    * there is one, or with `exact` what it holds the user to.
    */
-  async lookUp(pids: readonly Pid[], exact: boolean): Promise<LookUp> {
+  async lookUp(pids: readonly Pid[], { exact, believesFeed }: Question): Promise<LookUp> {
     const here = this.holdHere(pids);
     const shared = this.#shared;
     if (shared === null) return here ?? "free";
     if (!exact && here !== null) return here;
-    if (here === null && this.#isToldFree(pids)) return "free";
+    if (here === null && believesFeed && this.#isToldFree(pids)) return "free";
     const askedAtMs = this.#clock.now();
     const answer = await this.#ask("remaining", () => askFor(shared, pids, exact));
     const result = this.#meaningOf(answer, pids);

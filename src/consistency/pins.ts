@@ -33,6 +33,11 @@ export interface PinState {
 export interface ReadHints {
   /** The client sent a cookie of ours, so it would have sent its token too, had it written lately. */
   readonly carriesToken: boolean;
+  /**
+   * The client has written, and how long ago is a question of whose clock is right: its token is over by this edge's. The
+   * feed, which may not have heard of it yet, is not believed then.
+   */
+  readonly hasWritten?: boolean;
   /** What {@link Pins.known} said. */
   readonly known?: Hold | null;
   /** Regions say how far they have applied the write log, so it is worth knowing what holds a pinned user. */
@@ -114,8 +119,9 @@ export class Pins {
    */
   async read(pids: readonly Pid[], hints: ReadHints): Promise<PinState> {
     if (!this.#keepsPins || pids.length === 0) return FREE;
-    const { known = null, positions = false } = hints;
-    const found = await this.#layers.lookUp(pids, positions || this.#hasSeveralWriters);
+    const { known = null, positions = false, hasWritten = false } = hints;
+    const exact = positions || this.#hasSeveralWriters;
+    const found = await this.#layers.lookUp(pids, { exact, believesFeed: !hasWritten });
     if (found === "unknown") return { pin: known ? "unknown" : this.#unanswered(hints), hold: known };
     if (found === "free") return known ? { pin: "pinned", hold: byWriter(known) } : FREE;
     return { pin: "pinned", hold: joinedHolds(found, known) };

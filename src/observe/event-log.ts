@@ -49,6 +49,7 @@ function eventWriters(logger: Logger, throttle: Throttle): Writers {
     retried: (event) => logger.debug(event, "retry"),
     healthChanged: (event) => logger[event.to === "up" ? "info" : "warn"](event, "health changed"),
     endpointEjected: (event) => logger.warn(event, "endpoint ejected"),
+    epochChanged: (event) => logger.info(event, "write region"),
     admissionChanged: (event) => logger.info(event, "admission changed"),
     redisState: (event) => logger[event.up ? "info" : "warn"](event, event.up ? "redis up" : "redis down"),
     feedState: (event) =>

@@ -20,12 +20,18 @@ export class BadHead extends Error {
   override readonly name = "BadHead";
 }
 
+/** The region is not the writer of the epoch that it was told, and has done nothing. */
+export class WriterMoved extends Error {
+  override readonly name = "WriterMoved";
+}
+
 /** The names of undici's, httpxy's and our own errors, and the codes of Node's, in our words. */
 const FAULT_BY_WORD: Readonly<Record<string, Fault>> = {
   ClientGone: "client_gone",
   ClientStalled: "request_timeout",
   BodyTooLarge: "body_too_large",
   BadHead: "bad_response",
+  WriterMoved: "writer_moved",
   HTTPParserError: "bad_response",
   ECONNREFUSED: "connect_failed",
   EHOSTUNREACH: "connect_failed",

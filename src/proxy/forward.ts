@@ -3,7 +3,7 @@ import type { Dispatcher } from "undici";
 import type { Clock } from "../clock.ts";
 import type { RequestBody } from "./body.ts";
 import { type AttemptResult, unsent } from "./carrier.ts";
-import { BadHead, ClientGone, ClientStalled, causeOf, faultOf } from "./faults.ts";
+import { BadHead, ClientGone, ClientStalled, causeOf, faultOf, WriterMoved } from "./faults.ts";
 import { type HeaderList, type RegionHead, readRegionHead } from "./headers.ts";
 
 /** One attempt's request as it goes to a region. */
@@ -20,8 +20,11 @@ export interface Outgoing {
   readonly servername: string | null;
   readonly responseTimeoutMs: number;
   readonly idleTimeoutMs: number;
-  /** The head a client gets, from the region's. Whoever decides about pins and cookies may hold it. */
-  readonly head: (region: RegionHead) => HeaderList | Promise<HeaderList>;
+  /**
+   * The head a client gets, from the region's. Whoever decides about pins and cookies may hold it. Null: the client gets
+   * none of this answer, because the region has done nothing and another may be asked.
+   */
+  readonly head: (region: RegionHead) => HeaderList | Promise<HeaderList> | null;
   /** Told of every chunk of the answer's body. */
   readonly count: (bytes: number) => void;
 }
@@ -111,6 +114,10 @@ class Relay implements Dispatcher.DispatchHandler {
     this.#status = status;
     this.#headAtMs = this.#clock.now();
     const head = this.#outgoing.head(readRegionHead(rawHeadersOf(controller), status));
+    if (head === null) {
+      this.fail(new WriterMoved(`answered ${status}`));
+      return;
+    }
     this.#phase = "holding";
     if (Array.isArray(head)) {
       this.#begin(statusText, head);

@@ -28,7 +28,7 @@ export function firstInputs(
     facts.intent === "static" || (facts.intent === "write" && rules.topology === "single-writer");
   const state: PinState = isPinless
     ? { pin: "free", hold: null }
-    : pins.known(pids.read, token, usesPositions(view));
+    : pins.known(pids.read, token?.hold ?? null, usesPositions(view));
   return { facts, ...state, view, rules, tried: [], attempts: 0 };
 }
 
@@ -50,13 +50,18 @@ export function decideAsking(
 
 /** Asks the pin store about a request's user. Never rejects. */
 export function askedPin(
-  { pids, carriesCookie }: Reading,
+  { pids, carriesCookie, hasOldToken }: Reading,
   { hold, view }: DecisionInputs,
   pins: Pins,
   { rehearsal = false } = {},
 ): Promise<PinState> {
-  const hints = { carriesToken: carriesCookie, known: hold, positions: usesPositions(view), rehearsal };
-  return pins.read(pids.read, hints);
+  return pins.read(pids.read, {
+    carriesToken: carriesCookie,
+    hasWritten: hasOldToken,
+    known: hold,
+    positions: usesPositions(view),
+    rehearsal,
+  });
 }
 
 /** What this edge would decide a described request by, asking the pin store where the request would. */

@@ -1,9 +1,8 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { readCookie } from "../consistency/cookies.ts";
 import type { Pids } from "../consistency/identities.ts";
-import { PIN_COOKIE, TOKEN_HEADER } from "../consistency/token.ts";
+import { PIN_COOKIE, type PinToken, TOKEN_HEADER } from "../consistency/token.ts";
 import type { Facts } from "../routing/decision.ts";
-import type { Hold } from "../routing/hold.ts";
 import { intentOf } from "../routing/intent.ts";
 import { jurisdictionsFor } from "../routing/residency.ts";
 import type { Home } from "./affinity-cookie.ts";
@@ -15,8 +14,10 @@ export interface Reading {
   readonly facts: Facts;
   readonly home: Home | null;
   readonly pids: Pids;
-  /** What the client's own token holds it to; null without a live one. */
-  readonly token: Hold | null;
+  /** The client's own token; null without a live one. */
+  readonly token: PinToken | null;
+  /** Whether it brought one of ours that is over, by this edge's clock. */
+  readonly hasOldToken: boolean;
   /** Whether the client is a browser that brings our cookies back, so that a missing token means no recent write. */
   readonly carriesCookie: boolean;
 }
@@ -46,7 +47,8 @@ export function readRequest(
     },
     home,
     pids,
-    token: pin !== null && pin.remainingMs > 0 ? pin.hold : null,
+    token: pin !== null && pin.remainingMs > 0 ? pin : null,
+    hasOldToken: pin !== null && pin.remainingMs === 0,
     carriesCookie: home !== null || pin !== null,
   };
 }

@@ -22,16 +22,20 @@ export interface ResponseParts {
   readonly stopping: () => boolean;
 }
 
+/** By which a region says that it is not the writer of the epoch that it was told (RFC 9110 §15.5.20). */
+const MISDIRECTED = 421;
+
 /**
- * The head a client gets. A write's is held until its pin is recorded, so that nobody can know of the write
+ * The head a client gets; null when it gets none, because the region has refused to be the writer. A write's is held until its pin is recorded, so that nobody can know of the write
  * before every edge would pin its user; anything else goes straight through.
  */
 export function answerHead(
   exchange: Exchange,
   region: RegionHead,
   parts: ResponseParts,
-): HeaderList | Promise<HeaderList> {
+): HeaderList | Promise<HeaderList> | null {
   exchange.headAtMs = parts.clock.now();
+  if (region.status === MISDIRECTED && exchange.writes) return null;
   exchange.wrote = region.word.wrote;
   exchange.position = region.word.position;
   const { mode } = exchange.settings.config.consistency;
@@ -87,7 +91,7 @@ function holdAfter(exchange: Exchange): Hold {
     open: position === null,
     regions: isSeveral ? [regionOf(exchange)] : [],
   };
-  return joinedHolds(write, exchange.reading.token) ?? write;
+  return joinedHolds(write, exchange.reading.token?.hold ?? null) ?? write;
 }
 
 /** The user's own copy of the pin, for when Redis is not to be had. It outlives the pin by the skew that its reader allows. */

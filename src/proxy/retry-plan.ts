@@ -23,6 +23,8 @@ export function mayRepeat(
   carrier: Carrier,
   { fault, sent, status }: AttemptResult,
 ): boolean {
+  // Whoever answers that it is not the writer has done nothing.
+  if (fault === "writer_moved") return !carrier.gone && !carrier.bodyStarted;
   if (fault === null || status !== null || !FAULTS[fault].retryable) return false;
   return !carrier.gone && !carrier.bodyStarted && (!sent || isRepeatable(exchange));
 }

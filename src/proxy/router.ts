@@ -1,11 +1,14 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Clock } from "../clock.ts";
 import type { Pins } from "../consistency/pins.ts";
 import { FAULTS, type Fault } from "../errors.ts";
 import type { EventBus } from "../events.ts";
+import type { TopologyStore } from "../fleet/topology.ts";
 import type { Endpoint, RegionTable } from "../regions/table.ts";
 import { decide } from "../routing/decide.ts";
 import type { DecisionInputs } from "../routing/decision.ts";
 import { pinWindowMs } from "../routing/lag.ts";
+import type { View } from "../routing/region.ts";
 import { RetryBudget } from "../routing/retry.ts";
 import { takesWrites } from "../routing/writers.ts";
 import type { AttemptResult, Carrier } from "./carrier.ts";
@@ -22,7 +25,11 @@ export interface RouterParts {
   readonly events: EventBus;
   readonly table: RegionTable;
   readonly pins: Pins;
+  readonly topology: Pick<TopologyStore, "refresh">;
 }
+
+/** How long a request waits for news of the write region before it is decided by what is known. */
+const NEWS_WITHIN_MS = 500;
 
 /** Where to go next, and by which decision. */
 type Hop =
@@ -55,6 +62,7 @@ export class Router {
   async #serve(exchange: Exchange, carrier: Carrier): Promise<Fault | null> {
     const { clock, events, table, pins } = this.#parts;
     this.#budget.request(clock.now());
+    if (needsNews(exchange, table.view)) await this.#news();
     let hop = await this.#hop(exchange, firstInputs(exchange.reading, exchange.settings, table.view, pins));
     Object.assign(exchange, hop.decided);
     if (hop.endpoint === null) return hop.fault;
@@ -64,14 +72,23 @@ export class Router {
       if (carrier.gone) return "client_gone";
       const result = await this.#attempt(exchange, carrier, hop.endpoint);
       const { fault } = result;
+      if (fault === "writer_moved") await this.#news();
       if (fault === null || !mayRepeat(exchange, carrier, result) || !attemptsLeft(exchange)) return fault;
-      const next = await this.#hop(exchange, hop.decided.inputs);
+      const { inputs } = hop.decided;
+      const view = fault === "writer_moved" ? table.view : inputs.view;
+      const next = await this.#hop(exchange, { ...inputs, view });
+      if (next.endpoint?.region === hop.endpoint.region && fault === "writer_moved") return fault;
       if (next.endpoint === null || !this.#mayRetry(exchange)) return fault;
       events.emit("retried", { fault });
       Object.assign(exchange, next.decided);
       this.#movePin(exchange, hop.endpoint, next.endpoint);
       hop = next;
     }
+  }
+
+  /** Where writes go by now, if the fleet's memory says it in time. */
+  async #news(): Promise<void> {
+    await Promise.race([this.#parts.topology.refresh(), sleep(NEWS_WITHIN_MS, undefined, { ref: false })]);
   }
 
   /** The next endpoint to ask, by a decision that names a region with one; or the decision that refuses. */
@@ -182,6 +199,7 @@ export class Router {
     const { graceWindow } = settings.config.consistency;
     const last = attempts.at(-1)?.result;
     if (fault === "internal") pin.settle("unknown");
+    else if (fault === "writer_moved") pin.settle("notWritten");
     else if (last === undefined || (last.status === null && !last.sent)) pin.settle("notWritten");
     else if (last.fault !== null || last.status === null || last.status >= 500) pin.settle("unknown");
     else if (!wroteBy(exchange, last.status)) pin.settle("notWritten");
@@ -190,6 +208,15 @@ export class Router {
       pin.settle("committed", { windowMs, position: positionOf(exchange) });
     }
   }
+}
+
+/**
+ * Whether this edge may be behind: the write region is being moved, so the next epoch may have begun, or this client has
+ * written in one that is not known here.
+ */
+function needsNews({ reading }: Exchange, view: View): boolean {
+  if (reading.facts.intent === "static") return false;
+  return view.moving || (reading.token?.epoch ?? 0) > view.epoch;
 }
 
 /** Whether the writer was chosen only because nobody knows whether the user is pinned. */

@@ -11,6 +11,7 @@ import {
   regionHealth,
   regionLag,
   regionLatency,
+  regionWriter,
 } from "./summary.ts";
 
 /** The times a region is looked at with. */
@@ -48,6 +49,7 @@ export class RegionState {
       latencyMs: null,
       lagMs: null,
       applied: null,
+      writer: null,
       warmth: 1,
     };
   }
@@ -83,6 +85,7 @@ export class RegionState {
       latencyMs: steadyLatency(this.seen.latencyMs, this.latencyMs),
       lagMs: steppedLag(this.lagMs),
       applied: samePosition(this.seen.applied, regionApplied(this.endpoints)),
+      writer: regionWriter(this.endpoints),
       warmth: warmth(this.#backSinceMs, nowMs, slowStartMs),
     };
     if (!sameRegion(this.seen, next)) this.seen = next;

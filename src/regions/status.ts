@@ -27,7 +27,7 @@ export interface EndpointStatus {
  * One region in `GET /v1/regions`: as a decision sees it, but latency and lag are exact, not stepped as in a view.
  * `admission` is the one in force: the operator's, or the region's own wish to be drained.
  */
-export interface RegionStatus extends Omit<Region, "applied"> {
+export interface RegionStatus extends Omit<Region, "applied" | "writer"> {
   readonly requestsInFlight: number;
   readonly endpoints: readonly EndpointStatus[];
 }

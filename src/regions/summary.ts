@@ -58,6 +58,13 @@ export function regionApplied(endpoints: readonly EndpointState[]): Position | n
   return leastApplied(endpoints.filter(({ serving }) => serving).map(({ applied }) => applied));
 }
 
+/** Whether it takes writes, by its own word; null when its endpoints in service do not say, or do not agree. */
+export function regionWriter(endpoints: readonly EndpointState[]): boolean | null {
+  const said = new Set(endpoints.filter(({ serving }) => serving).map(({ reported }) => reported.writer));
+  const [only] = said;
+  return said.size === 1 ? (only ?? null) : null;
+}
+
 /**
  * The operator's word, or the region's own. A drain whose deadline has passed is a close. A region whose
  * every endpoint in service asks to be drained is draining, but cannot open what an operator has closed.

@@ -11,7 +11,7 @@ import { type ProbeOutcome, passed } from "./probe.ts";
 import { RegionState } from "./region-state.ts";
 import { type RegionStatus, regionStatus } from "./status.ts";
 import type { OperatorAdmission } from "./summary.ts";
-import { sameView, viewOf } from "./view.ts";
+import { sameView, sameWrites, viewOf, type WriteState, writeRegionOf } from "./view.ts";
 
 export type { Endpoint } from "./endpoint.ts";
 export type { EndpointStatus, RegionStatus } from "./status.ts";
@@ -26,14 +26,19 @@ const STALL_MS = 4 * BEAT_MS;
 /** From the pick of an endpoint to the dispatch; a write may wait for its pin in between. */
 const LINGER_MS = 1_000;
 
-const NOTHING_KNOWN: View = {
-  regions: [],
-  byId: new Map(),
-  nearest: [],
-  writeRegion: null,
-  epoch: 1,
-  promotions: [],
-};
+const NOBODY_WRITES: WriteState = { writeRegion: null, epoch: 1, moving: false, promotions: [] };
+
+const NONE: View["promotions"] = [];
+
+const NOTHING_KNOWN: View = { regions: [], byId: new Map(), nearest: [], ...NOBODY_WRITES };
+
+/** The write region as the fleet has it; the part of it that the table follows. */
+export interface WriteTopology {
+  readonly epoch: number;
+  readonly writer: string | null;
+  readonly mode: "rw" | "ro";
+  readonly promotions: View["promotions"];
+}
 
 /**
  * The sole owner of what changes per region and endpoint: health, latency, lag, admission, requests in
@@ -47,6 +52,10 @@ export class RegionTable {
   #config: Config;
   #regions: ReadonlyMap<string, RegionState> = new Map();
   #admissions: ReadonlyMap<string, OperatorAdmission> = new Map();
+  /** Null until somebody has said: then the file has the word. */
+  #writes: WriteState | null = null;
+  /** When this edge heard of the present epoch, or began. */
+  #epochSinceMs = 0;
   #rank: RankState = rank([]);
   #view: View = NOTHING_KNOWN;
   #suspect: (endpoint: EndpointState) => void = () => {};
@@ -159,6 +168,13 @@ export class RegionTable {
     this.#look("admission");
   }
 
+  /** Which region takes writes; replaces what was set before. */
+  setTopology({ epoch, writer, mode, promotions }: WriteTopology): void {
+    if (epoch !== this.#view.epoch) this.#epochSinceMs = this.#clock.now();
+    this.#writes = { epoch, writeRegion: writer, moving: mode === "ro", promotions };
+    this.#look("topology");
+  }
+
   /** Notices what only time changes: deadlines, slow start, dwells. Called every {@link BEAT_MS}. */
   beat(): void {
     const nowMs = this.#clock.now();
@@ -225,11 +241,23 @@ export class RegionTable {
     this.#rank = this.#ranked(states, now.nowMs);
     const regions = states.map(({ seen }) => seen);
     const before = this.#view;
-    const view = viewOf(regions, this.#rank.order, this.#config);
+    const view = viewOf(regions, this.#rank.order, this.#writesAt(now.nowMs));
     if (sameView(before, view)) return;
     this.#view = view;
+    if (before !== NOTHING_KNOWN && !sameWrites(before, view)) {
+      const { epoch, writeRegion, moving } = view;
+      this.#events.emit("epochChanged", { epoch, writeRegion, moving, from: before.writeRegion });
+    }
     for (const state of states) this.#tell(before.byId.get(state.id), state, cause);
     this.#events.emit("viewChanged", { view });
+  }
+
+  /** Promotions matter for as long as a pin of the epoch before may live: an intent that became the longest pin. */
+  #writesAt(nowMs: number): WriteState {
+    const writes = this.#writes ?? { ...NOBODY_WRITES, writeRegion: writeRegionOf(this.#config) };
+    const { proxy, consistency } = this.#config;
+    const livesMs = proxy.responseTimeout + consistency.graceWindow + consistency.maxPin;
+    return nowMs - this.#epochSinceMs > livesMs ? { ...writes, promotions: NONE } : writes;
   }
 
   /** Before the first beat, that is during the first round of probes, there is no order to steady yet. */

@@ -4,7 +4,7 @@ import { mayGoBack } from "./lag.ts";
 import { allowed, ignoringHealth, readObstacle, serves, writeObstacle } from "./obstacle.ts";
 import { bestTier, byPolicy, policyReason, preference } from "./policy.ts";
 import type { Region } from "./region.ts";
-import { takesWrites } from "./writers.ts";
+import { isDisowned, takesWrites } from "./writers.ts";
 
 /**
  * Which region serves this request, and why. Precedence: residency, write rule, pin, affinity, policy.
@@ -28,7 +28,9 @@ export function needsPin(decision: Decision, { facts, pin, view, rules }: Decisi
   if (pin !== "unasked" || facts.intent === "static") return false;
   if (rules.topology === "multi-writer") return true;
   if (facts.intent === "write") return false;
-  return decision.kind === "refused" || decision.region !== view.writeRegion || view.promotions.length > 0;
+  if (decision.kind === "refused" || decision.region !== view.writeRegion) return true;
+  const region = view.byId.get(decision.region);
+  return view.promotions.length > 0 || (region !== undefined && isDisowned(region, view));
 }
 
 /** Why each region was kept or dropped by this decision, in the order of the view. */
@@ -52,6 +54,7 @@ function obstacleOf(region: Region, decision: Decision, inputs: DecisionInputs):
 }
 
 function decideWrite(inputs: DecisionInputs): Decision {
+  if (inputs.view.moving) return { kind: "refused", fault: "writer_moving" };
   const writer = chooseWriter(inputs);
   if (writer === null) return refuseWriter(inputs);
   return markElsewhere(routed(writer, retryOr(inputs, "write")), inputs);

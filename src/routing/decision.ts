@@ -32,6 +32,7 @@ export type Obstacle =
   | "closed"
   | "tried"
   | "not-writer"
+  | "disowned"
   | "unknown"
   | "down"
   | "draining"
@@ -85,7 +86,7 @@ export interface Routed {
 
 export interface Refused {
   readonly kind: "refused";
-  readonly fault: "no_region" | "no_fresh_region" | "residency" | "writer_down";
+  readonly fault: "no_region" | "no_fresh_region" | "residency" | "writer_down" | "writer_moving";
 }
 
 export type Decision = Routed | Refused;

@@ -1,13 +1,14 @@
 import type { DecisionInputs, Facts, Obstacle } from "./decision.ts";
 import { lags } from "./lag.ts";
 import type { Region } from "./region.ts";
-import { takesWrites } from "./writers.ts";
+import { isDisowned, takesWrites } from "./writers.ts";
 
 /** Why this region may not take this write; null when it may. */
 export function writeObstacle(region: Region, inputs: DecisionInputs): Obstacle | null {
   const { facts, view, rules, tried } = inputs;
   if (!allowed(region, facts)) return "residency";
   if (!takesWrites(region, view, rules)) return "not-writer";
+  if (isDisowned(region, view)) return "disowned";
   if (region.admission === "closed") return "closed";
   if (tried.includes(region.id)) return "tried";
   return healthObstacle(region);

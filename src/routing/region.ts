@@ -24,6 +24,8 @@ export interface Region {
   readonly lagMs: number | null;
   /** Up to where every node in service has applied the write log, in the epoch that it reports; null when unknown. */
   readonly applied: Position | null;
+  /** Whether it says that it takes writes, all of its nodes in service; null when they do not say, or differ. */
+  readonly writer: boolean | null;
   /** Share of its traffic a region takes while it comes back (slow start), 0 to 1. */
   readonly warmth: number;
 }
@@ -38,6 +40,11 @@ export interface View {
   /** The region that takes writes under `single-writer`; null under `multi-writer`. */
   readonly writeRegion: string | null;
   readonly epoch: number;
-  /** Where the epochs after the first began, oldest first, as far as they are known. */
+  /** Whether the write region is being moved: reads go on, writes are not taken. */
+  readonly moving: boolean;
+  /**
+   * Where the epochs after the first began, oldest first, as far as they are known, while pins of the epochs before may
+   * be alive.
+   */
   readonly promotions: readonly Position[];
 }

@@ -56,7 +56,7 @@ describe("an admin API with tokens", () => {
 
   it("lets a viewer change nothing, not even on a dry run, and keeps the attempt in the audit log", async () => {
     const changes = edge.admin.routes.filter(({ access }) => access === "operator");
-    assert.equal(changes.length, 5);
+    assert.equal(changes.length, 6);
     for (const { method, url } of changes) {
       const path = `${url.replace(":id", "eu-west")}?dryRun=true`;
       const { status, json } = await edge.call(method, path, { headers: as("look"), body: {} });
@@ -64,7 +64,9 @@ describe("an admin API with tokens", () => {
     }
     assert.deepEqual(
       edge.audits.map(({ who, what, result }) => `${who} ${what} ${result}`),
-      ["drain", "close", "undrain", "release-pin", "reload"].map((what) => `screen ${what} refused`),
+      ["drain", "close", "undrain", "move-writes", "release-pin", "reload"].map(
+        (what) => `screen ${what} refused`,
+      ),
     );
   });
 

@@ -28,6 +28,7 @@ const CALLS = [
   "POST /v1/regions/{id}/drain",
   "POST /v1/regions/{id}/close",
   "POST /v1/regions/{id}/undrain",
+  "POST /v1/write-region",
   "POST /v1/explain",
   "GET /v1/decisions/{requestId}",
   "POST /v1/pins/lookup",
@@ -250,7 +251,7 @@ describe("the admin API", () => {
 
   const refusals: [string, string, string, object, number, string][] = [
     ["an unknown path", "GET", "/v1/nothing", {}, 404, "unknown_path"],
-    ["a call of a later version", "POST", "/v1/write-region", { body: {} }, 404, "unknown_path"],
+    ["a call of a later version", "POST", "/v1/drills", { body: {} }, 404, "unknown_path"],
     ["a broken URL", "GET", "/v1/regions/%zz", {}, 400, "malformed"],
     [
       "a body that is not JSON",

@@ -12,6 +12,8 @@ import { Identities } from "../../src/consistency/identities.ts";
 import { Pins } from "../../src/consistency/pins.ts";
 import { type AuditLine, EventBus, type RequestRecord } from "../../src/events.ts";
 import { type AdmissionStore, MemoryAdmissionStore } from "../../src/fleet/admissions.ts";
+import { moveWriteRegion } from "../../src/fleet/switchover.ts";
+import { firstTopology, MemoryTopologyStore } from "../../src/fleet/topology.ts";
 import { SILENT } from "../../src/regions/answer.ts";
 import { RegionTable } from "../../src/regions/table.ts";
 import type { DecisionInputs } from "../../src/routing/decision.ts";
@@ -63,6 +65,8 @@ export async function adminEdge(given: object = {}, admissions: AdmissionStore =
   const events = new EventBus();
   const table = new RegionTable(config.get(), { clock: systemClock, events });
   admissions.onChange((known) => table.setAdmissions(known));
+  const topology = new MemoryTopologyStore(firstTopology(table.view.writeRegion));
+  topology.onChange((next) => table.setTopology(next));
   const pins = new Pins(config.get(), { clock: systemClock, events, store: null });
   const identities = new Identities(config.get().consistency.identity, [SECRET]);
   const audits: AuditLine[] = [];
@@ -76,6 +80,8 @@ export async function adminEdge(given: object = {}, admissions: AdmissionStore =
     config,
     table,
     admissions,
+    moveWriteRegion: (wanted) =>
+      moveWriteRegion(wanted, { topology, view: () => table.view, isShared: false }),
     pins,
     decisions: { get: (id) => edge.requests.get(id) ?? null },
     metrics: { contentType: "text/plain; version=0.0.4", render: async () => "meridian_build_info 1\n" },

@@ -34,6 +34,7 @@ const region = (id: string): fc.Arbitrary<Region> =>
     latencyMs: fc.option(fc.integer({ min: 0, max: 400 })),
     lagMs: fc.option(fc.integer({ min: 0, max: 10_000 })),
     applied: fc.constantFrom(null, ...APPLIED),
+    writer: fc.constantFrom(null, true, false),
     warmth: fc.constantFrom(0.1, 0.5, 1),
   });
 
@@ -180,10 +181,12 @@ always("adding a farther region changes no decision of the latency policy", (giv
     latencyMs: 9_999,
     lagMs: 0,
     applied: null,
+    writer: null,
     warmth: 1,
   };
   if (view.byId.get(decision.region)?.warmth !== 1) return;
-  if (decision.reason === "failover" && view.byId.get(decision.region)?.admission === "draining") return;
+  // It serves for want of an open one, which the farther region is.
+  if (view.byId.get(decision.region)?.admission === "draining") return;
   const wider = {
     regions: [...view.regions, far],
     nearest: [...view.nearest, far],

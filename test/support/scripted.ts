@@ -12,10 +12,14 @@ const SILENT = createLogger({ level: "silent", edge: "edge-under-test" });
 export class ScriptedRegion {
   readonly server: Server;
   url = "";
+  /** What a probe is answered with; null: nothing but 200. */
+  health: (() => object) | null = null;
 
   constructor(handler: RequestListener) {
     this.server = createServer((req, res) => {
-      if (req.url === "/healthz") res.end();
+      if (req.url === "/healthz" && this.health === null) res.end();
+      else if (req.url === "/healthz")
+        res.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(this.health?.()));
       else handler(req, res);
     });
   }

@@ -36,6 +36,7 @@ function region(id: string, given: Partial<Region>): Region {
     latencyMs: null,
     lagMs: null,
     applied: null,
+    writer: null,
     warmth: 1,
     ...given,
   };
@@ -47,7 +48,15 @@ function world(
   writeRegion: string | null = "us",
 ): Setting {
   const byId = new Map(regions.map((each) => [each.id, each]));
-  const view: View = { regions, byId, nearest: regions, writeRegion, epoch: 1, promotions: [] };
+  const view: View = {
+    regions,
+    byId,
+    nearest: regions,
+    writeRegion,
+    epoch: 1,
+    promotions: [],
+    moving: false,
+  };
   return { view, rules: RULES, ...given };
 }
 

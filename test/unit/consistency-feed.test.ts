@@ -312,6 +312,15 @@ describe("a read in mode bounded", () => {
     assert.equal(store.lookUps, 1);
   });
 
+  it("costs one when its client has written, however long ago by this edge's clock", async () => {
+    await begin();
+    await store.begin(["user"], "other.1", INTENT_MS);
+    const hints = { ...STRANGER, hasWritten: true };
+    assert.equal((await pins.read(["user"], hints)).pin, "pinned");
+    assert.equal((await pins.read(["nobody"], hints)).pin, "free");
+    assert.equal(store.lookUps, 2);
+  });
+
   it("costs one again, each time, once the feed is stale", async () => {
     await begin();
     nowMs += STALENESS_MS;

@@ -40,6 +40,7 @@ export function region(id: string, differences: Partial<Region> = {}): Region {
     latencyMs: 10,
     lagMs: null,
     applied: null,
+    writer: null,
     warmth: 1,
     ...differences,
   };
@@ -50,5 +51,5 @@ export function view(
   { writeRegion = "us-east", epoch = 1 }: { writeRegion?: string | null; epoch?: number } = {},
 ): View {
   const byId = new Map(regions.map((each) => [each.id, each]));
-  return { regions, byId, nearest: regions, writeRegion, epoch, promotions: [] };
+  return { regions, byId, nearest: regions, writeRegion, epoch, promotions: [], moving: false };
 }

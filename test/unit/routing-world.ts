@@ -10,6 +10,7 @@ const BASE: Omit<Region, "id" | "role" | "latencyMs" | "jurisdiction"> = {
   health: "up",
   admission: "open",
   applied: null,
+  writer: null,
   lagMs: 0,
   warmth: 1,
 };
@@ -32,6 +33,7 @@ export function viewOf(changes: Changes = {}, regions: readonly Region[] = REGIO
     writeRegion: changed.find(({ role }) => role === "writer")?.id ?? null,
     epoch: 1,
     promotions: [],
+    moving: false,
   };
 }
 

@@ -1,0 +1,53 @@
+import { type Moved, NotMoved, objectionToMove } from "../fleet/switchover.ts";
+import type { AdminApp } from "./app.ts";
+import { audit, callerName } from "./audit.ts";
+import { admissionQuery, writeRegionAnswer, writeRegionBody } from "./messages.ts";
+import type { AdminParts } from "./parts.ts";
+import { Refusal } from "./problems.ts";
+
+/** Moving the write region. */
+export function addWriteRegionRoutes(app: AdminApp, parts: AdminParts): void {
+  const schema = {
+    summary: "Makes another region the write region, of a new epoch; writes are held meanwhile.",
+    querystring: admissionQuery,
+    body: writeRegionBody,
+    response: { 200: writeRegionAnswer },
+  };
+  app.post("/v1/write-region", { schema, config: { change: "move-writes" } }, async (request) => {
+    const { region, reason } = request.body;
+    const { dryRun } = request.query;
+    const force = request.query.force || request.body.force;
+    const { writeRegion, epoch, byId } = parts.table.view;
+    const before = { writeRegion, epoch };
+    if (!byId.has(region)) throw new Refusal("unknown_region", `no region is called ${region}`);
+    const objection = objectionToMove(region, force, parts.table.view);
+    if (objection !== null) throw new Refusal("not_movable", objection);
+    const moved = dryRun ? null : await move(region, force, parts);
+    const after = { writeRegion: region, epoch: moved?.epoch ?? epoch + 1 };
+    audit(parts.events, {
+      who: callerName(request),
+      what: "move-writes",
+      target: region,
+      before,
+      after,
+      why: reason,
+      result: dryRun ? "dry-run" : "done",
+    });
+    const { promotedPosition = byId.get(region)?.applied?.at ?? null, heldMs = null } = moved ?? {};
+    return { dryRun, before, after, promotedPosition, heldMs };
+  });
+}
+
+async function move(region: string, force: boolean, parts: AdminParts): Promise<Moved> {
+  try {
+    return await parts.moveWriteRegion({ region, force });
+  } catch (error) {
+    if (error instanceof NotMoved) throw new Refusal("not_movable", error.message);
+    const cause = error instanceof Error ? error.message : String(error);
+    throw new Refusal(
+      "store_unreachable",
+      `the write region is shared through Redis, which did not take it (${cause}). Every edge keeps what it last knew. ` +
+        "Try again once redis in GET /v1/status is up",
+    );
+  }
+}

@@ -1,0 +1,150 @@
+import type { Position } from "../routing/position.ts";
+
+/** Which region takes writes, as all edges of a fleet agree on it. */
+export interface Topology {
+  /** Raised by every move of the write region; never lowered. */
+  readonly epoch: number;
+  /** Null where every writer takes writes. */
+  readonly writer: string | null;
+  /** `ro` while the write region moves: reads go on, writes are not taken. */
+  readonly mode: "rw" | "ro";
+  /** At which position each epoch after the first began, oldest first; the newest few. */
+  readonly promotions: readonly Position[];
+}
+
+/** Older ones matter to no pin that is alive. */
+export const PROMOTIONS_KEPT = 8;
+
+/** A move of the write region: from which epoch, to which, and the position at which the new one begins. */
+export interface Promotion {
+  readonly from: number;
+  readonly to: number;
+  readonly writer: string;
+  /** Null when it is not known: the application was in that epoch before anybody here knew. */
+  readonly at: string | null;
+}
+
+/** Where the topology lives: in this process, or shared by all edges of a fleet. */
+export interface TopologyStore {
+  /** The last that is known. */
+  get(): Topology;
+  /** Calls back after every change, until the function it returns is called. */
+  onChange(listener: (topology: Topology) => void): () => void;
+  /**
+   * Asks the store. Resolves when an answer to a question that was put after this call has been followed; to false when
+   * there was none. Calls that meet are one question.
+   */
+  refresh(): Promise<boolean>;
+  /**
+   * Takes no writes for at most `forMs`, unless the epoch is another by now. Resolves to whether that was so; rejects with
+   * {@link TopologyAway}.
+   */
+  hold(epoch: number, forMs: number): Promise<boolean>;
+  /** Takes writes again in the same epoch. As {@link hold}. */
+  resume(epoch: number): Promise<boolean>;
+  /** Begins the next epoch, unless somebody else has. As {@link hold}. */
+  promote(promotion: Promotion): Promise<boolean>;
+  /** Reads what is stored and goes on following it. Resolves even when the store does not answer. */
+  start(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** The change was not stored, so no edge follows it. */
+export class TopologyAway extends Error {
+  override name = "TopologyAway";
+}
+
+/** The present topology and who wants to hear of the next. */
+export class TopologyBoard {
+  readonly #listeners = new Set<(topology: Topology) => void>();
+  #topology: Topology;
+
+  constructor(first: Topology) {
+    this.#topology = first;
+  }
+
+  get(): Topology {
+    return this.#topology;
+  }
+
+  /** An older epoch than the present one is no news: whoever says it has lost its memory. */
+  replace(topology: Topology): void {
+    if (topology.epoch < this.#topology.epoch || same(topology, this.#topology)) return;
+    this.#topology = topology;
+    for (const listener of this.#listeners) listener(topology);
+  }
+
+  onChange(listener: (topology: Topology) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+}
+
+export function firstTopology(writer: string | null): Topology {
+  return { epoch: 1, writer, mode: "rw", promotions: [] };
+}
+
+/** The topology after this promotion. */
+export function promoted({ promotions }: Topology, { to, writer, at }: Promotion): Topology {
+  const kept = at === null ? promotions : [...promotions, { epoch: to, at }].slice(-PROMOTIONS_KEPT);
+  return { epoch: to, writer, mode: "rw", promotions: kept };
+}
+
+/** The topology of a lone edge; a restart forgets it. */
+export class MemoryTopologyStore implements TopologyStore {
+  readonly #board: TopologyBoard;
+  #release: NodeJS.Timeout | undefined;
+
+  constructor(first: Topology) {
+    this.#board = new TopologyBoard(first);
+  }
+
+  get(): Topology {
+    return this.#board.get();
+  }
+
+  onChange(listener: (topology: Topology) => void): () => void {
+    return this.#board.onChange(listener);
+  }
+
+  async refresh(): Promise<boolean> {
+    return true;
+  }
+
+  async hold(epoch: number, forMs: number): Promise<boolean> {
+    if (!this.#set(epoch, { ...this.get(), mode: "ro" })) return false;
+    this.#release = setTimeout(() => void this.resume(epoch), forMs).unref();
+    return true;
+  }
+
+  async resume(epoch: number): Promise<boolean> {
+    return this.#set(epoch, { ...this.get(), mode: "rw" });
+  }
+
+  async promote(promotion: Promotion): Promise<boolean> {
+    return this.#set(promotion.from, promoted(this.get(), promotion));
+  }
+
+  async start(): Promise<void> {}
+
+  async close(): Promise<void> {
+    clearTimeout(this.#release);
+  }
+
+  #set(epoch: number, next: Topology): boolean {
+    if (this.get().epoch !== epoch) return false;
+    clearTimeout(this.#release);
+    this.#board.replace(next);
+    return true;
+  }
+}
+
+function same(one: Topology, other: Topology): boolean {
+  const text = ({ promotions }: Topology) => promotions.map(({ epoch, at }) => `${epoch}:${at}`).join();
+  return (
+    one.epoch === other.epoch &&
+    one.writer === other.writer &&
+    one.mode === other.mode &&
+    text(one) === text(other)
+  );
+}

@@ -1,0 +1,229 @@
+import assert from "node:assert/strict";
+import { type TestContext, test } from "node:test";
+import { type Dispatcher, request } from "undici";
+import { stringify } from "yaml";
+import { Link } from "../../scripts/chaos/link.ts";
+import { parseConfig } from "../../src/config/load.ts";
+import type { Edge } from "../../src/edge.ts";
+import { startEdge } from "../../src/edge.ts";
+import { createLogger } from "../../src/observe/log.ts";
+import { eventually } from "../support/eventually.ts";
+import { startRedis } from "../support/redis.ts";
+import { ScriptedRegion } from "../support/scripted.ts";
+
+/** A region whose role, epoch and position a test sets; it writes only in the epoch that it is told. */
+class Region {
+  writer: boolean;
+  epoch = 1;
+  position = 16;
+  writes = 0;
+  readonly scripted: ScriptedRegion;
+
+  constructor(writer: boolean) {
+    this.writer = writer;
+    this.scripted = new ScriptedRegion((req, res) => {
+      if (req.method === "GET") return void res.end("read");
+      const told = Number(req.headers["x-meridian-write-epoch"]);
+      if (!this.writer || told !== this.epoch) return void res.writeHead(421).end();
+      this.writes += 1;
+      this.position += 1;
+      res.writeHead(200, { "x-meridian-position": `${this.epoch}:${this.at}` }).end("written");
+    });
+    this.scripted.health = () => ({ writer: this.writer, epoch: this.epoch, applied: this.at, lagMs: 0 });
+  }
+
+  get at(): string {
+    return this.position.toString(16).padStart(16, "0");
+  }
+}
+
+interface Stage {
+  readonly us: Region;
+  readonly eu: Region;
+  readonly here: Edge;
+  readonly there: Edge;
+  /** The way of `there` to Redis. */
+  readonly link: Link;
+  start(id: string): Promise<Edge>;
+}
+
+async function stage(t: TestContext): Promise<Stage> {
+  const [us, eu] = [new Region(true), new Region(false)];
+  const redis = await startRedis({ aged: true });
+  t.after(() => redis.stop());
+  for (const { scripted } of [us, eu]) {
+    await scripted.start();
+    t.after(() => scripted.stop());
+  }
+  const link = await Link.to(redis.port, 0);
+  t.after(() => link.close());
+  const start = async (id: string, redisPort: number) => {
+    const loaded = parseConfig(
+      stringify({
+        edge: { id },
+        listen: { http: { host: "127.0.0.1", port: 0 } },
+        admin: { port: 0 },
+        secrets: ["a-secret-that-only-tests-use"],
+        redis: { url: `redis://127.0.0.1:${redisPort}` },
+        regions: {
+          us: { role: "writer", endpoints: [us.scripted.url] },
+          eu: { role: "replica", endpoints: [eu.scripted.url] },
+        },
+        routing: { policy: "priority", slowStart: "0ms" },
+        health: { interval: "200ms", timeout: "150ms" },
+        consistency: { graceWindow: "20s" },
+        proxy: { responseTimeout: "3s" },
+      }),
+      {},
+    );
+    assert.ok(loaded.ok);
+    const edge = await startEdge({
+      config: loaded.config,
+      log: createLogger({ level: "silent", edge: id }),
+    });
+    t.after(() => edge.stop(0));
+    return edge;
+  };
+  return {
+    us,
+    eu,
+    here: await start("here", redis.port),
+    there: await start("there", link.ownPort),
+    link,
+    start: (id) => start(id, redis.port),
+  };
+}
+
+const ALICE = { authorization: "Bearer alice" };
+
+async function ask(edge: Edge, method: Dispatcher.HttpMethod, headers: Record<string, string> = ALICE) {
+  const answer = await request(`${edge.httpUrl}/thing`, { method, headers });
+  const text = await answer.body.text();
+  const fault = text.startsWith("{") ? (JSON.parse(text) as { fault: string }).fault : null;
+  const one = (name: string) => answer.headers[`x-meridian-${name}`]?.toString() ?? "";
+  const said = [fault ?? one("region"), one("reason"), one("consistency")].filter((word) => word !== "");
+  return { said: said.join(" "), token: one("token") };
+}
+
+async function move(edge: Edge, body: object, query = "") {
+  const answer = await request(`${edge.adminUrl}/v1/write-region${query}`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ region: "eu", reason: "a test", ...body }),
+  });
+  return { status: answer.statusCode, json: (await answer.body.json()) as Record<string, never> };
+}
+
+/** What an operator does with the database. */
+function promoteDatabase({ us, eu }: Stage, position = us.position): void {
+  us.writer = false;
+  eu.writer = true;
+  eu.position = position;
+  for (const region of [us, eu]) region.epoch = 2;
+}
+
+const isEpoch = (edge: Edge, epoch: number) => eventually(() => edge.table.view.epoch === epoch);
+
+test("the write region is moved for every edge, and for one that starts later", async (t) => {
+  const on = await stage(t);
+  assert.equal((await ask(on.here, "PUT")).said, "us write");
+  const dry = await move(on.here, {}, "?dryRun=true");
+  assert.deepEqual([dry.status, dry.json.dryRun, on.here.table.view.epoch], [200, true, 1]);
+  promoteDatabase(on);
+  const { status, json } = await move(on.here, {});
+  assert.deepEqual(
+    [status, json.after, json.promotedPosition],
+    [200, { writeRegion: "eu", epoch: 2 }, on.eu.at],
+  );
+  assert.ok(Number(json.heldMs) >= 2_000);
+  await isEpoch(on.there, 2);
+  for (const edge of [on.here, on.there, await on.start("late")])
+    assert.equal((await ask(edge, "PUT")).said, "eu write");
+  assert.equal(on.eu.writes, 3);
+  assert.equal((await ask(on.there, "GET")).said, "eu pin");
+});
+
+test("writes are refused while it is moved, and reads go on", async (t) => {
+  const on = await stage(t);
+  promoteDatabase(on);
+  const moving = move(on.here, {});
+  await eventually(() => on.here.table.view.moving && on.there.table.view.moving);
+  assert.equal((await ask(on.there, "PUT")).said, "writer_moving");
+  assert.equal((await ask(on.there, "GET", {})).said, "us priority");
+  assert.equal((await moving).status, 200);
+  await isEpoch(on.there, 2);
+  assert.equal((await ask(on.there, "PUT")).said, "eu write");
+});
+
+test("an edge that has not heard of it learns by the 421, and the write is made once, in the new region", async (t) => {
+  const on = await stage(t);
+  // Nobody's probe tells them: as fast as a write comes after a promotion.
+  on.us.scripted.health = () => ({ lagMs: 0 });
+  on.eu.scripted.health = () => ({ lagMs: 0 });
+  await eventually(() => on.there.table.view.regions.every(({ writer }) => writer === null));
+  promoteDatabase(on);
+  await on.here.topology.promote({ from: 1, to: 2, writer: "eu", at: on.eu.at });
+  assert.equal((await ask(on.there, "DELETE")).said, "eu retry");
+  assert.deepEqual([on.us.writes, on.eu.writes, on.there.table.view.epoch], [0, 1, 2]);
+});
+
+test("a client that has written in a newer epoch is waited for the news of it", async (t) => {
+  const on = await stage(t);
+  promoteDatabase(on);
+  await on.here.topology.promote({ from: 1, to: 2, writer: "eu", at: on.eu.at });
+  const { token, said } = await ask(on.here, "PUT");
+  assert.equal(said, "eu write");
+  assert.equal((await ask(on.there, "GET", { ...ALICE, "x-meridian-token": token })).said, "eu pin");
+});
+
+test("an edge that is cut off refuses rather than ask a region that says it is the writer no longer", async (t) => {
+  const on = await stage(t);
+  await ask(on.here, "PUT");
+  on.link.cut();
+  promoteDatabase(on);
+  await on.here.topology.promote({ from: 1, to: 2, writer: "eu", at: on.eu.at });
+  await eventually(async () => (await ask(on.there, "PUT")).said === "writer_down");
+  assert.equal((await ask(on.there, "GET")).said, "writer_down");
+  assert.equal((await ask(on.here, "PUT")).said, "eu write");
+  on.link.mend();
+  await isEpoch(on.there, 2);
+  await eventually(async () => (await ask(on.there, "GET")).said === "eu pin");
+});
+
+test("what a promotion left behind is said to be lost, at the new writer and at home", async (t) => {
+  const on = await stage(t);
+  await ask(on.here, "PUT");
+  const written = on.us.position;
+  promoteDatabase(on, written - 1);
+  on.us.position = 0;
+  assert.equal((await move(on.here, { force: true })).status, 200);
+  await isEpoch(on.there, 2);
+  for (const edge of [on.here, on.there]) assert.equal((await ask(edge, "GET")).said, "eu pin lost");
+  on.us.position = on.eu.position;
+  await eventually(async () => (await ask(on.there, "GET")).said === "us priority lost");
+  assert.equal((await ask(on.there, "GET", { authorization: "Bearer bob" })).said, "us priority");
+});
+
+test("a region that cannot be judged, or lacks something, is not made the write region unless forced", async (t) => {
+  const on = await stage(t);
+  const refusal = async (body: object) => {
+    const { status, json } = await move(on.here, body);
+    return `${status} ${json.fault}`;
+  };
+  assert.equal(await refusal({ region: "us" }), "409 not_movable");
+  assert.equal(await refusal({ region: "mars" }), "404 unknown_region");
+  assert.equal(await refusal({ region: "eu", reason: "" }), "400 malformed");
+  on.us.position += 10;
+  await eventually(() => on.here.table.view.byId.get("us")?.applied?.at === on.us.at);
+  assert.equal(await refusal({}), "409 not_movable");
+  assert.equal(on.here.table.view.moving, false);
+  assert.equal((await ask(on.here, "PUT")).said, "us write");
+});
+
+test("an application that counts epochs of its own is followed by the fleet", async (t) => {
+  const on = await stage(t);
+  for (const region of [on.us, on.eu]) region.epoch = 7;
+  await isEpoch(on.here, 7);
+  await isEpoch(on.there, 7);
+  assert.equal((await ask(on.there, "PUT")).said, "us write");
+});
