@@ -66,6 +66,8 @@ export class PinEndpoint {
       exchange.fault = said.fault;
       if (said.fault === "wrong_method") res.setHeader("allow", "POST");
       if (said.fault === "unauthenticated") res.setHeader("www-authenticate", 'Bearer realm="meridian"');
+      // Node forgets a request that is answered; the rest of its body would be waited for without end.
+      if (said.fault === "request_timeout") res.once("close", () => exchange.req.destroy());
       carrier.refuse(exchange, said.fault, said.detail);
     } else {
       send(res, exchange, said, this.#parts.stopping());
