@@ -14,7 +14,7 @@ import { guardRedis } from "../../src/consistency/fleet-pins.ts";
 import { Pins } from "../../src/consistency/pins.ts";
 import { RedisPinStore, shardOf } from "../../src/consistency/redis.ts";
 import { EventBus } from "../../src/events.ts";
-import { connectRedis, type RedisClient } from "../../src/redis.ts";
+import { COMMAND_TIMEOUT_MS, connectRedis, type RedisClient } from "../../src/redis.ts";
 import { startTestEdge } from "../support/edge.ts";
 import { eventually } from "../support/eventually.ts";
 import { type RedisServer, startRedis } from "../support/redis.ts";
@@ -23,6 +23,7 @@ import { startWorld } from "../support/world.ts";
 const STRANGER = { carriesToken: false };
 const INTENT_MS = 40_000;
 const STALENESS_MS = 1_000;
+const PATIENCE_MS = 10_000;
 
 interface PinsOfAnEdge {
   readonly pins: Pins;
@@ -47,14 +48,15 @@ afterEach(async () => {
   await server.stop();
 });
 
-/** The pins of one edge; its feed may come another way. */
+/** The pins of one edge; its feed may come another way. Who sends a lot at once needs patience on a busy machine. */
 async function edge({
   mode = "bounded",
   feedUrl = server.url,
   stalenessMs = STALENESS_MS,
+  patienceMs = COMMAND_TIMEOUT_MS,
 } = {}): Promise<PinsOfAnEdge> {
   const events = new EventBus();
-  const client = connectRedis(server.url, "test");
+  const client = connectRedis(server.url, "test", Math.random, patienceMs);
   const tells = () => mode === "bounded";
   const store = guardRedis(client, "meridian", { clock: systemClock, events, tells });
   const feed = new PinFeed({
@@ -150,7 +152,7 @@ describe("a write through one edge in mode bounded", () => {
   });
 
   it("is missed by no read, whatever else is written meanwhile", async () => {
-    const [here, there] = [await edge(), await edge()];
+    const [here, there] = [await edge({ patienceMs: PATIENCE_MS }), await edge()];
     await Promise.all([here, there].map(isFresh));
     for (let round = 0; round < 5; round += 1) {
       const pids = Array.from({ length: 2_000 }, (_, i) => `${round}user${i}`);
@@ -176,7 +178,7 @@ describe("the feed in Redis", () => {
   });
 
   it("is trimmed of what is over, and of nothing else", async () => {
-    const here = await edge();
+    const here = await edge({ patienceMs: PATIENCE_MS });
     const store = new RedisPinStore(here.client, "meridian", () => true);
     const write = (ttlMs: number, n: number) =>
       Promise.all(Array.from({ length: n }, (_, i) => store.begin(["user"], `other.${ttlMs}.${i}`, ttlMs)));
@@ -195,7 +197,7 @@ describe("the feed in Redis", () => {
   });
 
   it("is asked for a few times a second when it is idle, and not for each write when it is not", async () => {
-    const [here, there] = [await edge(), await edge({ mode: "strict" })];
+    const [here, there] = [await edge(), await edge({ mode: "strict", patienceMs: PATIENCE_MS })];
     await isFresh(here);
     await server.command("CONFIG RESETSTAT");
     const startMs = performance.now();
