@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { systemClock } from "../clock.ts";
 import { type RedisClient, redisCause } from "../redis.ts";
@@ -10,6 +11,7 @@ import {
   TopologyBoard,
   type TopologyStore,
 } from "./topology.ts";
+import { FOLLOW, HOLD, PROMOTE, RESUME } from "./topology-script.ts";
 
 /** Edges follow within 2 s: one interval with its jitter, one command time-out, and room. */
 const POLL_INTERVAL_MS = 1_000;
@@ -18,43 +20,16 @@ const MOVING_POLL_INTERVAL_MS = 100;
 const POLL_JITTER = 0.1;
 const START_PATIENCE_MS = 1_000;
 const START_PAUSE_MS = 20;
+/** Tells this edge's holds from others'. */
+const HOLDER_BYTES = 9;
 
-/**
- * What is stored, after what this edge knows is put where less was known: an empty Redis takes the file's writer at epoch
- * 1, and one that has lost its memory takes back the epoch that it had. A hold that is over is over for all.
- */
-const FOLLOW = `
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-if (tonumber(redis.call('HGET', KEYS[1], 'epoch')) or 0) < tonumber(ARGV[1]) then
-  local at = string.match(ARGV[3], ':(%x+)$') or ''
-  redis.call('HSET', KEYS[1], 'epoch', ARGV[1], 'writer', ARGV[2], 'mode', 'rw', 'promotions', ARGV[3], 'promotedPosition', at)
-end
-if redis.call('HGET', KEYS[1], 'mode') == 'ro' and (tonumber(redis.call('HGET', KEYS[1], 'heldUntil')) or 0) <= now then
-  redis.call('HSET', KEYS[1], 'mode', 'rw')
-end
-return redis.call('HMGET', KEYS[1], 'epoch', 'writer', 'mode', 'promotions')
-`;
-
-/** Sets mode ARGV[2] (for ARGV[3] milliseconds, if ro), if the epoch still is ARGV[1]. */
-const SET_MODE = `
-if redis.call('HGET', KEYS[1], 'epoch') ~= ARGV[1] then return 0 end
-local time = redis.call('TIME')
-local heldUntil = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000) + ARGV[3])
-redis.call('HSET', KEYS[1], 'mode', ARGV[2], 'heldUntil', heldUntil)
-return 1
-`;
-
-/** Compare and set: epoch ARGV[2] with writer ARGV[3], begun at ARGV[4], if the epoch still is ARGV[1]. */
-const PROMOTE = `
-if redis.call('HGET', KEYS[1], 'epoch') ~= ARGV[1] then return 0 end
-redis.call('HSET', KEYS[1], 'epoch', ARGV[2], 'writer', ARGV[3], 'promotedPosition', ARGV[4], 'promotions', ARGV[5], 'mode', 'rw')
-return 1
-`;
+/** How much longer a hold has to last for its promotion: whoever held back must hear of the new epoch before the hold is over. */
+const ROOM_MS = 2_000;
 
 interface TopologyCommands {
   meridianFollow(key: string, epoch: number, writer: string, promotions: string): Promise<unknown>;
-  meridianMode(key: string, epoch: number, mode: string, forMs: number): Promise<unknown>;
+  meridianHold(key: string, epoch: number, forMs: number, holder: string): Promise<unknown>;
+  meridianResume(key: string, epoch: number, holder: string): Promise<unknown>;
   meridianPromote(
     key: string,
     from: number,
@@ -62,6 +37,8 @@ interface TopologyCommands {
     writer: string,
     at: string,
     promotions: string,
+    holder: string,
+    roomMs: number,
   ): Promise<unknown>;
 }
 
@@ -74,16 +51,19 @@ export class RedisTopologyStore implements TopologyStore {
   readonly #key: string;
   readonly #chance: () => number;
   readonly #board: TopologyBoard;
+  readonly #holder = randomBytes(HOLDER_BYTES).toString("base64url");
   /** The question that is waiting for its answer, and the one that will be put after it. */
   #asking: Promise<boolean> | null = null;
   #next: Promise<boolean> | null = null;
   #timer: NodeJS.Timeout | undefined;
+  #lapse: NodeJS.Timeout | undefined;
   #closed = false;
 
   /** The connection stays its maker's to close. `first` is what the file says. */
   constructor(client: RedisClient, namespace: string, first: Topology, chance: () => number = Math.random) {
     client.defineCommand("meridianFollow", { lua: FOLLOW, numberOfKeys: 1 });
-    client.defineCommand("meridianMode", { lua: SET_MODE, numberOfKeys: 1 });
+    client.defineCommand("meridianHold", { lua: HOLD, numberOfKeys: 1 });
+    client.defineCommand("meridianResume", { lua: RESUME, numberOfKeys: 1 });
     client.defineCommand("meridianPromote", { lua: PROMOTE, numberOfKeys: 1 });
     this.#client = client as RedisClient & TopologyCommands;
     this.#key = `${namespace}:topology`;
@@ -110,19 +90,18 @@ export class RedisTopologyStore implements TopologyStore {
   }
 
   hold(epoch: number, forMs: number): Promise<boolean> {
-    return this.#change(() => this.#client.meridianMode(this.#key, epoch, "ro", forMs));
+    return this.#change(() => this.#client.meridianHold(this.#key, epoch, Math.ceil(forMs), this.#holder));
   }
 
   resume(epoch: number): Promise<boolean> {
-    return this.#change(() => this.#client.meridianMode(this.#key, epoch, "rw", 0));
+    return this.#change(() => this.#client.meridianResume(this.#key, epoch, this.#holder));
   }
 
   promote(promotion: Promotion): Promise<boolean> {
-    const { from, to, writer, at } = promotion;
+    const { from, to, writer, at, whileHeld } = promotion;
     const promotions = writePromotions(promoted(this.get(), promotion).promotions);
-    return this.#change(() =>
-      this.#client.meridianPromote(this.#key, from, to, writer, at ?? "", promotions),
-    );
+    const rest = [writer, at ?? "", promotions, this.#holder, whileHeld ? ROOM_MS : 0] as const;
+    return this.#change(() => this.#client.meridianPromote(this.#key, from, to, ...rest));
   }
 
   /** An edge must not open for clients before it knows where writes go, if Redis can tell it within a second. */
@@ -135,6 +114,7 @@ export class RedisTopologyStore implements TopologyStore {
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#timer);
+    clearTimeout(this.#lapse);
   }
 
   #ask(): Promise<boolean> {
@@ -156,11 +136,20 @@ export class RedisTopologyStore implements TopologyStore {
         writePromotions(promotions),
       );
       const stored = readTopology(given);
-      if (stored !== null) this.#board.replace(stored);
-      return stored !== null;
+      if (stored === null) return false;
+      this.#board.replace(stored.topology);
+      this.#lapseIn(stored.heldForMs);
+      return true;
     } catch {
       return false;
     }
+  }
+
+  /** A hold is over at its time, whether or not Redis is there to say so. */
+  #lapseIn(ms: number): void {
+    clearTimeout(this.#lapse);
+    if (this.get().mode === "rw") return;
+    this.#lapse = setTimeout(() => this.#board.replace({ ...this.get(), mode: "rw" }), ms).unref();
   }
 
   async #change(command: () => Promise<unknown>): Promise<boolean> {
@@ -184,12 +173,18 @@ export class RedisTopologyStore implements TopologyStore {
 }
 
 /** Null when it is not ours: another version of an edge may have written it. */
-function readTopology(given: unknown): Topology | null {
+function readTopology(given: unknown): { readonly topology: Topology; readonly heldForMs: number } | null {
   if (!Array.isArray(given)) return null;
-  const [epochText, writer, mode, promotions] = given as (string | null)[];
+  const [epochText, writer, mode, promotions, left] = given as (string | null)[];
   const epoch = Number(epochText);
   if (!Number.isSafeInteger(epoch) || epoch < 1 || (mode !== "rw" && mode !== "ro")) return null;
-  return { epoch, writer: writer || null, mode, promotions: readPromotions(promotions ?? "") };
+  const topology: Topology = {
+    epoch,
+    writer: writer || null,
+    mode,
+    promotions: readPromotions(promotions ?? ""),
+  };
+  return { topology, heldForMs: Number(left) };
 }
 
 function writePromotions(promotions: readonly Position[]): string {

@@ -73,7 +73,7 @@ export async function moveWriteRegion(
     const position = await caughtUp(region, from, force, view);
     const to = Math.max(epoch + 1, position?.epoch ?? 0);
     const at = position?.at ?? NOWHERE;
-    if (!(await topology.promote({ from: epoch, to, writer: region, at })))
+    if (!(await topology.promote({ from: epoch, to, writer: region, at, whileHeld: true })))
       throw new NotMoved("somebody else has moved it");
     return { from, writer: region, epoch: to, promotedPosition: at, heldMs: performance.now() - startedAtMs };
   } catch (error) {

@@ -22,6 +22,8 @@ export interface Promotion {
   readonly writer: string;
   /** Null when it is not known: the application was in that epoch before anybody here knew. */
   readonly at: string | null;
+  /** Only if this edge holds writes, and for long enough that all who hold them back hear of it. */
+  readonly whileHeld?: boolean;
 }
 
 /** Where the topology lives: in this process, or shared by all edges of a fleet. */
@@ -36,13 +38,13 @@ export interface TopologyStore {
    */
   refresh(): Promise<boolean>;
   /**
-   * Takes no writes for at most `forMs`, unless the epoch is another by now. Resolves to whether that was so; rejects with
-   * {@link TopologyAway}.
+   * Takes no writes for at most `forMs`, unless the epoch is another by now or somebody holds them already. Resolves to
+   * whether it holds them; rejects with {@link TopologyAway}.
    */
   hold(epoch: number, forMs: number): Promise<boolean>;
-  /** Takes writes again in the same epoch. As {@link hold}. */
+  /** Takes writes again in the same epoch, if it was this edge that held them. As {@link hold}. */
   resume(epoch: number): Promise<boolean>;
-  /** Begins the next epoch, unless somebody else has. As {@link hold}. */
+  /** Begins the next epoch, unless somebody else has, or holds writes to do so. As {@link hold}. */
   promote(promotion: Promotion): Promise<boolean>;
   /** Reads what is stored and goes on following it. Resolves even when the store does not answer. */
   start(): Promise<void>;
@@ -112,7 +114,7 @@ export class MemoryTopologyStore implements TopologyStore {
   }
 
   async hold(epoch: number, forMs: number): Promise<boolean> {
-    if (!this.#set(epoch, { ...this.get(), mode: "ro" })) return false;
+    if (this.get().mode === "ro" || !this.#set(epoch, { ...this.get(), mode: "ro" })) return false;
     this.#release = setTimeout(() => void this.resume(epoch), forMs).unref();
     return true;
   }
@@ -122,6 +124,7 @@ export class MemoryTopologyStore implements TopologyStore {
   }
 
   async promote(promotion: Promotion): Promise<boolean> {
+    if (promotion.whileHeld && this.get().mode === "rw") return false;
     return this.#set(promotion.from, promoted(this.get(), promotion));
   }
 

@@ -44,6 +44,20 @@ function contract(name: string, open: () => Promise<TopologyStore>): void {
       await eventually(() => store.get().mode === "rw");
     });
 
+    it("is held by one at a time", async () => {
+      const store = await open();
+      assert.deepEqual([await store.hold(1, 60_000), await store.hold(1, 60_000)], [true, false]);
+    });
+
+    it("is not promoted by who has held writes and holds them no more", async () => {
+      const store = await open();
+      await store.hold(1, 100);
+      await eventually(() => store.get().mode === "rw");
+      assert.equal(await store.promote({ ...TO_EU, whileHeld: true }), false);
+      await store.hold(1, 60_000);
+      assert.equal(await store.promote({ ...TO_EU, whileHeld: true }), true);
+    });
+
     it("knows where the last few epochs began, and not where one began that it only heard of", async () => {
       const store = await open();
       for (let epoch = 1; epoch <= 10; epoch += 1)
@@ -134,6 +148,36 @@ describe("the topology of a fleet", () => {
     assert.equal(done.filter(Boolean).length, 1);
     await Promise.all([here.refresh(), there.refresh()]);
     assert.deepEqual(here.get(), there.get());
+  });
+
+  it("is neither held, released nor promoted by another edge than the one that holds it", async () => {
+    const [here, there] = [await edge(), await edge()];
+    await here.hold(1, 60_000);
+    assert.equal(await there.hold(1, 60_000), false);
+    assert.equal(await there.resume(1), false);
+    assert.equal(await there.promote(TO_EU), false);
+    assert.equal((await here.refresh()) && here.get().mode, "ro");
+    assert.equal(await here.promote({ ...TO_EU, whileHeld: true }), true);
+  });
+
+  it("is not promoted so late that an edge may take writes again before it hears of it", async () => {
+    const here = await edge();
+    await here.hold(1, 1_500);
+    assert.equal(await here.promote({ ...TO_EU, whileHeld: true }), false);
+  });
+
+  it("is held no longer than was said, though Redis is gone", async () => {
+    const here = await edge();
+    await here.hold(1, 500);
+    assert.equal(here.get().mode, "ro");
+    await server.kill();
+    await eventually(() => here.get().mode === "rw");
+    await server.restart();
+  });
+
+  it("gets a writer where several were before, from the first file that names one", async () => {
+    await edge(firstTopology(null));
+    assert.equal((await edge()).get().writer, "us-east");
   });
 
   it("keeps the last that it knew while Redis is away, and changes nothing", async () => {
