@@ -307,6 +307,7 @@ export class Edge {
         moveWriteRegion(wanted, {
           topology: this.topology,
           view: () => this.table.view,
+          ask: (region) => this.#prober.ask(region),
           isShared: this.#redis !== null,
         }),
       pins: this.pins,

@@ -7,7 +7,10 @@ import type { TopologyStore } from "./topology.ts";
 const HOLD_MS = 30_000;
 /** Within which every edge that reaches the store knows that writes are held, see `RedisTopologyStore`. */
 const FOLLOWED_WITHIN_MS = 2_000;
-const CATCH_UP_WITHIN_MS = 10_000;
+/** Until the region has what the old one has, and says that it is the writer. */
+const READY_WITHIN_MS = 20_000;
+/** A probe and its time-out, as they usually are. */
+const HEARD_WITHIN_MS = 2_000;
 const LOOK_AGAIN_MS = 50;
 /** Of a region that says nothing: then every earlier position counts as lost. */
 const NOWHERE = "0".repeat(16);
@@ -16,6 +19,8 @@ export interface SwitchoverParts {
   readonly topology: TopologyStore;
   /** What this edge sees now. */
   readonly view: () => View;
+  /** Hears a region anew. Resolves to whether the view has nothing of it that is older than this call. */
+  readonly ask: (region: string) => Promise<boolean>;
   /** False for a lone edge, for whom nobody has to be waited. */
   readonly isShared: boolean;
 }
@@ -52,10 +57,9 @@ export function objectionToMove(region: string, force: boolean, view: View): str
 }
 
 /**
- * Moves the write region: writes are held at every edge, the region catches up (unless forced), the epoch is raised.
- * The database has to be promoted by the operator; a region that is not promoted yet answers 421 until it is. Rejects
- * with {@link NotMoved}, or with `TopologyAway` when the store does not answer: an edge that dies in the middle leaves a
- * hold that ends by itself.
+ * Moves the write region: writes are held at every edge, the region catches up (unless forced) and is promoted by the
+ * operator meanwhile, the epoch is raised. Rejects with {@link NotMoved}, or with `TopologyAway` when the store does not
+ * answer: an edge that dies in the middle leaves a hold that ends by itself.
  */
 export async function moveWriteRegion(
   { region, force }: { readonly region: string; readonly force: boolean },
@@ -70,7 +74,7 @@ export async function moveWriteRegion(
   if (!(await topology.hold(epoch, HOLD_MS))) throw new NotMoved("somebody else has moved it");
   try {
     await sleep(parts.isShared ? FOLLOWED_WITHIN_MS : 0);
-    const position = await caughtUp(region, from, force, view);
+    const position = await readyPosition({ region, from, force }, parts);
     const to = Math.max(epoch + 1, position?.epoch ?? 0);
     const at = position?.at ?? NOWHERE;
     if (!(await topology.promote({ from: epoch, to, writer: region, at, whileHeld: true })))
@@ -82,22 +86,43 @@ export async function moveWriteRegion(
   }
 }
 
-/** Up to where the region has applied the log, once it has all that the old writer says it has. */
-async function caughtUp(
-  region: string,
-  from: string,
-  force: boolean,
-  view: () => View,
-): Promise<Position | null> {
-  const endAtMs = performance.now() + CATCH_UP_WITHIN_MS;
+interface Candidate {
+  readonly region: string;
+  readonly from: string;
+  readonly force: boolean;
+}
+
+/**
+ * Up to where the region has applied the log, once it is ready to be written to. What it or the old writer said before
+ * all writes were held proves nothing: the old writer may have made some since. So both are heard anew, the old one first.
+ */
+async function readyPosition(candidate: Candidate, { ask, view }: SwitchoverParts): Promise<Position | null> {
+  const { region, from, force } = candidate;
+  const endAtMs = performance.now() + READY_WITHIN_MS;
   for (;;) {
-    const { byId } = view();
-    const target = byId.get(region);
-    if (target && (force || hasAllOf(target, byId.get(from)))) return target.applied;
-    if (performance.now() > endAtMs)
-      throw new NotMoved(`${region} has not caught up with ${from}; force would lose what it lacks`);
+    const isOldHeard = force || (await within(HEARD_WITHIN_MS, ask(from)));
+    const isHeard = (await within(HEARD_WITHIN_MS, ask(region))) && isOldHeard;
+    const unready = whyUnready(candidate, isHeard, view());
+    const isOver = performance.now() > endAtMs;
+    if (unready === null || (force && isOver)) return view().byId.get(region)?.applied ?? null;
+    if (isOver) throw new NotMoved(unready);
     await sleep(LOOK_AGAIN_MS);
   }
+}
+
+/** What the region still lacks; null when nothing. */
+function whyUnready({ region, from, force }: Candidate, isHeard: boolean, { byId }: View): string | null {
+  const target = byId.get(region);
+  if (!force && !(isHeard && target && hasAllOf(target, byId.get(from))))
+    return `${region} has not caught up with ${from}; force would lose what it lacks`;
+  if (target?.writer === false)
+    return `${region} says that it is not the writer; promote its database while writes are held`;
+  return null;
+}
+
+/** False when there is no answer in time. */
+function within(ms: number, answer: Promise<boolean>): Promise<boolean> {
+  return Promise.race([answer, sleep(ms, false, { ref: false })]);
 }
 
 /** A region that speaks of a newer epoch has been promoted already: it writes a log of its own. */

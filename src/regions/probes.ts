@@ -48,6 +48,16 @@ export class Prober {
     for (const watch of this.#watches.values()) watch.start();
   }
 
+  /**
+   * Hears a region anew. Resolves to whether each of its endpoints in service has passed a probe that began after this
+   * call, so that what the table has of it is no older.
+   */
+  async ask(region: string): Promise<boolean> {
+    const watches = [...this.#watches].filter(([endpoint]) => endpoint.region === region);
+    const heard = watches.map(async ([endpoint, watch]) => (await watch.ask()) || !endpoint.serving);
+    return (await Promise.all(heard)).every(Boolean);
+  }
+
   /** After the table was configured: probes what is new at once, and forgets what is gone. */
   configure(config: Config): void {
     this.#settings = settingsOf(config, this.#parts.version);

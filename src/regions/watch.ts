@@ -45,6 +45,8 @@ export class Watch {
   #isProbing = false;
   /** Asked for while one was under way: that one may have been answered before the trouble began. */
   #again = false;
+  /** Whoever waits for a probe that has not begun yet. */
+  #waiting: ((passed: boolean) => void)[] = [];
   #stopped = false;
 
   constructor(endpoint: EndpointState, parts: WatchParts) {
@@ -69,8 +71,17 @@ export class Watch {
     else this.#at(this.#startedMs + SOON_MS);
   }
 
+  /** Asks for a probe. Resolves to whether one that began after this call has passed. */
+  async ask(): Promise<boolean> {
+    if (this.#stopped) return false;
+    const heard = new Promise<boolean>((resolve) => this.#waiting.push(resolve));
+    this.soon();
+    return heard;
+  }
+
   async stop(): Promise<void> {
     this.#stopped = true;
+    for (const tell of this.#waiting.splice(0)) tell(false);
     if (this.#timer !== null) clearTimeout(this.#timer);
     await this.#probe.close();
   }
@@ -101,6 +112,13 @@ export class Watch {
 
   /** Returns whether it passed. */
   async #once(): Promise<boolean> {
+    const waiting = this.#waiting.splice(0);
+    const hasPassed = await this.#heard();
+    for (const tell of waiting) tell(hasPassed);
+    return hasPassed;
+  }
+
+  async #heard(): Promise<boolean> {
     this.#isProbing = true;
     this.#startedMs = this.#parts.clock.now();
     try {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { type Dispatcher, request } from "undici";
 import { stringify } from "yaml";
 import { Link } from "../../scripts/chaos/link.ts";
@@ -47,7 +48,7 @@ interface Stage {
   start(id: string): Promise<Edge>;
 }
 
-async function stage(t: TestContext): Promise<Stage> {
+async function stage(t: TestContext, { probesEvery = "200ms" } = {}): Promise<Stage> {
   const [us, eu] = [new Region(true), new Region(false)];
   const redis = await startRedis({ aged: true });
   t.after(() => redis.stop());
@@ -70,7 +71,7 @@ async function stage(t: TestContext): Promise<Stage> {
           eu: { role: "replica", endpoints: [eu.scripted.url] },
         },
         routing: { policy: "priority", slowStart: "0ms" },
-        health: { interval: "200ms", timeout: "150ms" },
+        health: { interval: probesEvery, timeout: "150ms" },
         consistency: { graceWindow: "20s" },
         proxy: { responseTimeout: "3s" },
       }),
@@ -215,9 +216,24 @@ test("a region that cannot be judged, or lacks something, is not made the write 
   assert.equal(await refusal({ region: "eu", reason: "" }), "400 malformed");
   on.us.position += 10;
   await eventually(() => on.here.table.view.byId.get("us")?.applied?.at === on.us.at);
-  assert.equal(await refusal({}), "409 not_movable");
+  const refused = refusal({});
+  await eventually(() => on.here.table.view.moving);
+  assert.equal(await refusal({}), "409 not_movable", "one is under way");
+  assert.equal(await refused, "409 not_movable");
   assert.equal(on.here.table.view.moving, false);
   assert.equal((await ask(on.here, "PUT")).said, "us write");
+});
+
+test("a region is not made the write region by what was said of it before writes were held", async (t) => {
+  const on = await stage(t, { probesEvery: "60s" });
+  on.eu.scripted.health = () => ({ epoch: on.eu.epoch, applied: on.eu.at, lagMs: 0 });
+  for (let n = 0; n < 3; n += 1) assert.equal((await ask(on.there, "PUT")).said, "us write");
+  const moving = move(on.here, {});
+  await sleep(4_000);
+  assert.equal(on.here.table.view.moving, true);
+  promoteDatabase(on);
+  const { status, json } = await moving;
+  assert.deepEqual([status, json.promotedPosition], [200, on.us.at]);
 });
 
 test("an application that counts epochs of its own is followed by the fleet", async (t) => {
