@@ -46,7 +46,7 @@ async function main(): Promise<void> {
   }
   const figures = await playSeries({
     ...{ seed, seconds, modes, seeds: Number(values.seeds), baseline: values.baseline, out: values.out },
-    faults: FAULTS.filter(({ name, named }) => values.fault?.includes(name) ?? named !== true),
+    faults: FAULTS.filter(({ name }) => values.fault?.includes(name) ?? true),
     traffic: { users: Number(values.users) },
     calmMs: Number(values["calm-seconds"]) * 1_000,
     say: print,

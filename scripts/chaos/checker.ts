@@ -1,5 +1,5 @@
 import { aheadOfToken } from "./clocks.ts";
-import type { Execution, History, Operation } from "./history.ts";
+import type { History, Operation, Outage } from "./history.ts";
 
 export type Mode = "strict" | "bounded" | "cookie" | "off";
 
@@ -43,14 +43,14 @@ export interface Finding {
 
 /** Everything in a history that is not as one would wish, with why it is pardoned if it is. */
 export function check(history: History, terms: Terms): readonly Finding[] {
-  const { operations, executions } = history;
+  const { operations } = history;
   const byId = new Map(operations.map((operation) => [operation.id, operation]));
   const perUser = Map.groupBy(operations, ({ user }) => user);
   return [
     ...[...perUser.values()].flatMap((ofUser) =>
       readFindings(ofUser, contextOf(history, byId, ofUser, terms)),
     ),
-    ...ledgerFindings(byId, executions, terms),
+    ...ledgerFindings(byId, history, terms),
     ...operations.filter((operation) => isUnrecorded(operation, terms)).map(unrecorded),
   ];
 }
@@ -168,7 +168,7 @@ function isLostLongAgo(write: Operation, read: Operation, { terms, lostAtMs }: C
 
 function ledgerFindings(
   byId: ReadonlyMap<string, Operation>,
-  executions: readonly Execution[],
+  { executions, outages }: History,
   terms: Terms,
 ): readonly Finding[] {
   const executed = Map.groupBy(executions, ({ operation }) => operation);
@@ -179,7 +179,7 @@ function ledgerFindings(
       ...(times.length > 1
         ? [{ kind: "executed-twice", operation, because: null, pardon: null } as const]
         : []),
-      ...((operation.status ?? 0) >= 500 ? [errorAfterCommit(operation, terms)] : []),
+      ...((operation.status ?? 0) >= 500 ? [errorAfterCommit(operation, outages, terms)] : []),
     ];
   });
 }
@@ -187,8 +187,11 @@ function ledgerFindings(
 /** What an edge may answer when the region was cut off or too slow: it cannot know, and says 502 or 504. */
 const UNKNOWN_OUTCOMES: ReadonlySet<string> = new Set(["reset", "response_timeout", "bad_response"]);
 
-function errorAfterCommit(operation: Operation, terms: Terms): Finding {
-  const broken = operation.cut === "region" || terms.outcomeUnknown(operation);
+function errorAfterCommit(operation: Operation, outages: readonly Outage[], terms: Terms): Finding {
+  const wentAway = outages.some(
+    ({ fromMs }) => fromMs >= operation.sentMs && fromMs <= (operation.headMs ?? 0),
+  );
+  const broken = operation.cut === "region" || wentAway || terms.outcomeUnknown(operation);
   const pardon = broken && UNKNOWN_OUTCOMES.has(operation.fault ?? "") ? "region-broken" : null;
   return { kind: "error-after-commit", operation, because: null, pardon };
 }

@@ -15,8 +15,6 @@ export interface ChaosFault {
   readonly region?: true;
   /** An edge may be without Redis, so that a write whose answer is lost may be recorded nowhere. */
   readonly redis?: true;
-  /** Played only when it is named: no edge can be told yet to move the write region. */
-  readonly named?: true;
   /** Resolves when all is whole again. */
   readonly run: (stage: Stage, chance: () => number, forMs: number) => Promise<void>;
 }
@@ -41,9 +39,9 @@ export const FAULTS: readonly ChaosFault[] = [
   { name: "drain", forMs: 2_000, run: drain },
   { name: "clocks-4", forMs: 4_000, run: clocksApart([0, 2_000, -2_000]) },
   { name: "clocks-30", forMs: 4_000, run: clocksApart([0, 30_000, -30_000]) },
-  { name: "promote", named: true, forMs: 4_000, run: promote },
-  { name: "promote-lossy", named: true, forMs: 5_000, region: true, run: promoteLossy },
-  { name: "stale-edge", named: true, forMs: 6_000, redis: true, run: promoteBehindAnEdge },
+  { name: "promote", forMs: 4_000, run: promote },
+  { name: "promote-lossy", forMs: 5_000, region: true, run: promoteLossy },
+  { name: "stale-edge", forMs: 6_000, redis: true, run: promoteBehindAnEdge },
 ];
 
 /** For commits in flight to be answered by nobody. */

@@ -5,6 +5,8 @@ import { type EdgeOnStage, REGIONS, type Stage } from "./stage.ts";
 
 /** Into the time in which no edge sends writes, which is when an operator promotes the database. */
 const PROMOTED_AFTER_MS = 800;
+/** When every edge knows that the write region moves: replicas that are ahead of the new one are rewound only then. */
+const KNOWN_AFTER_MS = 2_200;
 /** Between the loss of the writer and the operator's decision. */
 const GONE_FOR_MS = 1_000;
 
@@ -28,8 +30,11 @@ export async function promoteLossy(stage: Stage, chance: () => number, forMs: nu
   const [lost, region] = [stage.writer, anotherRegion(stage, chance)];
   await stage.world.order({ act: "sever", region: lost });
   await sleep(GONE_FOR_MS);
-  await stage.world.order({ act: "promote", region });
-  await moveWriteRegion(oneOf(stage.edges, chance), region, true);
+  const promoted = async () => {
+    await sleep(KNOWN_AFTER_MS);
+    await stage.world.order({ act: "promote", region });
+  };
+  await Promise.all([moveWriteRegion(oneOf(stage.edges, chance), region, true), promoted()]);
   stage.writer = region;
   await sleep(forMs / 4);
   await stage.world.order({ act: "revive", region: lost });

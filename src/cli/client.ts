@@ -9,7 +9,8 @@ export interface AdminAddress {
 /** A call that did not succeed; the message is one line for the operator. */
 export class CallFailed extends Error {}
 
-const TIMEOUT_MS = 15_000;
+/** A move of the write region waits for the new one. */
+const TIMEOUT_MS = 40_000;
 
 /** Calls an edge's admin API. Resolves with the JSON of a 2xx answer, else throws {@link CallFailed}. */
 export async function call(

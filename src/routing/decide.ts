@@ -3,7 +3,7 @@ import { BY_WRITER, hasLost, releases } from "./hold.ts";
 import { mayGoBack } from "./lag.ts";
 import { allowed, ignoringHealth, readObstacle, serves, writeObstacle } from "./obstacle.ts";
 import { bestTier, byPolicy, policyReason, preference } from "./policy.ts";
-import type { Region } from "./region.ts";
+import type { Region, View } from "./region.ts";
 import { isDisowned, takesWrites } from "./writers.ts";
 
 /**
@@ -28,9 +28,13 @@ export function needsPin(decision: Decision, { facts, pin, view, rules }: Decisi
   if (pin !== "unasked" || facts.intent === "static") return false;
   if (rules.topology === "multi-writer") return true;
   if (facts.intent === "write") return false;
-  if (decision.kind === "refused" || decision.region !== view.writeRegion) return true;
-  const region = view.byId.get(decision.region);
-  return view.promotions.length > 0 || (region !== undefined && isDisowned(region, view));
+  return decision.kind === "refused" || !isWriteRegion(decision.region, view) || view.promotions.length > 0;
+}
+
+/** One that denies it may lack what others have written since. */
+function isWriteRegion(id: string, view: View): boolean {
+  const region = view.byId.get(id);
+  return id === view.writeRegion && region !== undefined && !isDisowned(region, view);
 }
 
 /** Why each region was kept or dropped by this decision, in the order of the view. */
@@ -100,10 +104,11 @@ function decideCaughtUp(inputs: DecisionInputs): Routed | null {
 
 /**
  * By a pin that nobody was asked for it may only be hoped; {@link needsPin} then has it asked for. Several writers have
- * several logs, whose positions do not compare.
+ * several logs, whose positions do not compare. And while the write region moves, a replica that is ahead of the new
+ * one may be rewound, after it said what it had.
  */
 function isReleasedTo(region: Region, { pin, hold, view, rules }: DecisionInputs): boolean {
-  if (pin === "unknown" || hold === null || rules.topology === "multi-writer") return false;
+  if (pin === "unknown" || hold === null || rules.topology === "multi-writer" || view.moving) return false;
   return !takesWrites(region, view, rules) && releases(region, hold, view);
 }
 
@@ -210,7 +215,7 @@ function mark(decision: Decision, consistency: Routed["consistency"]): Decision 
 
 /** A possibly pinned reader who lands on the write region all the same has lost nothing. */
 function markUnlessWriter(decision: Decision, { view }: DecisionInputs): Decision {
-  if (decision.kind === "refused" || decision.region === view.writeRegion) return decision;
+  if (decision.kind === "refused" || isWriteRegion(decision.region, view)) return decision;
   return mark(decision, "degraded");
 }
 

@@ -221,6 +221,17 @@ describe("the checker: writes", () => {
     assert.deepEqual(of({ phase: "region-fault", fault: "internal" }), [["error-after-commit", null]]);
   });
 
+  it("pardons a reset of a write that was under way when a region went away", () => {
+    const failed = write(0, 0, { status: 502, version: null, fault: "reset" });
+    const wentAway = (fromMs: number) => {
+      const outages = [{ region: "us-east", fromMs, toMs: null }];
+      const history = historyOf({ operations: [failed], executions: [ledger(failed, 1)], outages });
+      return check(history, STRICT).map(({ pardon }) => pardon);
+    };
+    assert.deepEqual(wentAway(failed.sentMs + 1), ["region-broken"]);
+    assert.deepEqual(wentAway((failed.headMs ?? 0) + 1), [null]);
+  });
+
   it("finds a head that said nothing while Redis had no pin", () => {
     assert.deepEqual(found([write(0, 1, { recorded: false })]), [["head-unrecorded", null]]);
     assert.deepEqual(found([write(0, 1, { recorded: true }), write(20, 2)]), []);

@@ -29,6 +29,8 @@ const wroteIn = (...regions: string[]) => ({
   pin: "pinned" as const,
   hold: { positions: [], open: true, regions },
 });
+const denies = { writer: false } as const;
+const claims = (epoch: number) => ({ writer: true, applied: { ...at(1), epoch } });
 const silent = { lagMs: null };
 const forwards = { rules: { monotonicReads: { unknownLagMs: 10_000, marginMs: 2_000 } } };
 const several = {
@@ -351,6 +353,40 @@ const TABLE: readonly (readonly [sentence: string, given: Case, expected: string
     { facts: { affinity: "ap" }, changes: { ap: down } },
     "eu failover",
   ],
+
+  // A write region that is one no longer, while nobody here knows which is.
+  [
+    "a write region that denies it takes no write",
+    { facts: write, changes: { us: denies } },
+    "refused writer_down",
+  ],
+  [
+    "nor one that another contradicts, in a newer epoch",
+    { facts: write, changes: { ap: claims(2) } },
+    "refused writer_down",
+  ],
+  [
+    "in the same epoch nobody is believed but the fleet",
+    { facts: write, changes: { ap: claims(1) } },
+    "us write",
+  ],
+  [
+    "what it said in an older epoch is no denial",
+    { facts: write, changes: { us: { ...denies, applied: at(1) } }, view: { epoch: 2 } },
+    "us write",
+  ],
+  ["it holds no pinned reader", { pin: "pinned", changes: { us: denies } }, "refused writer_down"],
+  [
+    "who may be pinned and is let go there is told so",
+    { pin: "waived", facts: { affinity: "us" }, changes: { us: denies } },
+    "us affinity degraded",
+  ],
+  [
+    "nobody is let go while it moves",
+    { ...held(at(10)), changes: has(at(10)), view: { moving: true } },
+    "us pin",
+  ],
+  ["writes wait while it moves", { facts: write, view: { moving: true } }, "refused writer_moving"],
 
   // Several writers.
   [
