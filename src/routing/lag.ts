@@ -1,10 +1,10 @@
 import type { Region, View } from "./region.ts";
 import type { Rules } from "./rules.ts";
-import { takesWrites } from "./writers.ts";
+import { isDisowned, takesWrites } from "./writers.ts";
 
 /** Whether a region lags too much for identified readers. One that hides its lag while others report theirs is not trusted to be fresh. */
 export function lags(region: Region, view: View, rules: Rules): boolean {
-  if (takesWrites(region, view, rules)) return false;
+  if (hasEveryWrite(region, view, rules)) return false;
   if (region.lagMs !== null) return region.lagMs > rules.maxLagMs;
   return view.regions.some((other) => other.lagMs !== null && !takesWrites(other, view, rules));
 }
@@ -25,7 +25,12 @@ export function pinWindowMs(graceWindowMs: number, view: View, rules: Rules): nu
  * that it came from: a region has all that was written its lag ago, so after its lag it has all that the other had.
  */
 export function mayGoBack(region: Region, sinceMs: number, view: View, rules: Rules): boolean {
-  if (rules.monotonicReads === null || takesWrites(region, view, rules)) return false;
+  if (rules.monotonicReads === null || hasEveryWrite(region, view, rules)) return false;
   const { unknownLagMs, marginMs } = rules.monotonicReads;
   return sinceMs < (region.lagMs ?? unknownLagMs) + marginMs;
+}
+
+/** A write region that says it is the writer no longer is a replica of one that is not known here. */
+function hasEveryWrite(region: Region, view: View, rules: Rules): boolean {
+  return takesWrites(region, view, rules) && !isDisowned(region, view);
 }

@@ -5,7 +5,7 @@ import { decide, needsPin, verdicts } from "../../src/routing/decide.ts";
 import type { DecisionInputs } from "../../src/routing/decision.ts";
 import { type Hold, hasLost, releases } from "../../src/routing/hold.ts";
 import type { Region } from "../../src/routing/region.ts";
-import { takesWrites } from "../../src/routing/writers.ts";
+import { isDisowned, takesWrites } from "../../src/routing/writers.ts";
 import { inputsOf } from "../unit/routing-world.ts";
 
 const JURISDICTIONS = ["eu", "us", "ap"];
@@ -160,7 +160,8 @@ always("a reader is never refused while an open region of its jurisdiction is up
       region.health === "up" &&
       !tried.includes(region.id) &&
       (facts.jurisdictions === null || facts.jurisdictions.includes(region.jurisdiction ?? "")) &&
-      (takesWrites(region, view, rules) || (region.lagMs ?? 9_999) <= rules.maxLagMs),
+      ((takesWrites(region, view, rules) && !isDisowned(region, view)) ||
+        (region.lagMs ?? 9_999) <= rules.maxLagMs),
   );
   if (fit) assert.equal(decide(given).kind, "routed");
 });
