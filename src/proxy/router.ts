@@ -62,8 +62,8 @@ export class Router {
   async #serve(exchange: Exchange, carrier: Carrier): Promise<Fault | null> {
     const { clock, events, table, pins } = this.#parts;
     this.#budget.request(clock.now());
-    if (needsNews(exchange, table.view)) await this.#news();
-    let hop = await this.#hop(exchange, firstInputs(exchange.reading, exchange.settings, table.view, pins));
+    const view = needsNews(exchange, table.view) ? await this.#newView(exchange) : table.view;
+    let hop = await this.#hop(exchange, firstInputs(exchange.reading, exchange.settings, view, pins));
     Object.assign(exchange, hop.decided);
     if (hop.endpoint === null) return hop.fault;
     const unpinned = await this.#openPin(exchange, carrier, hop.endpoint);
@@ -86,9 +86,20 @@ export class Router {
     }
   }
 
-  /** Where writes go by now, if the fleet's memory says it in time. */
-  async #news(): Promise<void> {
-    await Promise.race([this.#parts.topology.refresh(), sleep(NEWS_WITHIN_MS, undefined, { ref: false })]);
+  /**
+   * The view after news. When there is none, a client that has written in a newer epoch proves that another region may be
+   * the writer by now: then nobody here knows which.
+   */
+  async #newView(exchange: Exchange): Promise<View> {
+    const isNew = await this.#news();
+    const { view } = this.#parts.table;
+    return isNew || !isAhead(exchange, view) ? view : { ...view, writeRegion: null };
+  }
+
+  /** Asks where writes go by now. Resolves to whether the fleet's memory has said it in time. */
+  #news(): Promise<boolean> {
+    const patience = sleep(NEWS_WITHIN_MS, false, { ref: false });
+    return Promise.race([this.#parts.topology.refresh(), patience]);
   }
 
   /** The next endpoint to ask, by a decision that names a region with one; or the decision that refuses. */
@@ -214,9 +225,13 @@ export class Router {
  * Whether this edge may be behind: the write region is being moved, so the next epoch may have begun, or this client has
  * written in one that is not known here.
  */
-function needsNews({ reading }: Exchange, view: View): boolean {
-  if (reading.facts.intent === "static") return false;
-  return view.moving || (reading.token?.epoch ?? 0) > view.epoch;
+function needsNews(exchange: Exchange, view: View): boolean {
+  if (exchange.reading.facts.intent === "static") return false;
+  return view.moving || isAhead(exchange, view);
+}
+
+function isAhead({ reading }: Exchange, view: View): boolean {
+  return (reading.token?.epoch ?? 0) > view.epoch;
 }
 
 /** Whether the writer was chosen only because nobody knows whether the user is pinned. */

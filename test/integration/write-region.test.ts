@@ -191,6 +191,26 @@ test("an edge that is cut off refuses rather than ask a region that says it is t
   await eventually(async () => (await ask(on.there, "GET")).said === "eu pin");
 });
 
+test("an edge that is cut off does not read for a client that has written in an epoch it has not heard of", async (t) => {
+  const on = await stage(t);
+  // The application says nothing of epochs and writers in its probes, so that only the token tells.
+  for (const { scripted } of [on.us, on.eu]) scripted.health = () => ({ lagMs: 0 });
+  await eventually(() =>
+    on.there.table.view.regions.every(({ writer, applied }) => (writer ?? applied) === null),
+  );
+  on.link.cut();
+  promoteDatabase(on);
+  await on.here.topology.promote({ from: 1, to: 2, writer: "eu", at: on.eu.at });
+  const { token } = await ask(on.here, "PUT");
+  const behind = { ...ALICE, "x-meridian-token": token };
+  assert.equal((await ask(on.there, "GET", behind)).said, "writer_down");
+  assert.equal((await ask(on.there, "PUT", behind)).said, "writer_down");
+  assert.equal((await ask(on.there, "GET", {})).said, "us priority");
+  on.link.mend();
+  await isEpoch(on.there, 2);
+  assert.equal((await ask(on.there, "GET", behind)).said, "eu pin");
+});
+
 test("what a promotion left behind is said to be lost, at the new writer and at home", async (t) => {
   const on = await stage(t);
   await ask(on.here, "PUT");
