@@ -232,6 +232,8 @@ export class Edge {
     this.config.swap(config);
     this.#settings = this.#prepare(config);
     this.table.configure(config);
+    this.topology.fileSays(writeRegionOf(config));
+    if (this.#redis !== null) this.#followTopology(this.topology.get());
     this.#prober.configure(config);
     this.pins.configure(config);
     this.#eventLog.setAccess(config.log.access);

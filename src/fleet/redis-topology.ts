@@ -104,6 +104,8 @@ export class RedisTopologyStore implements TopologyStore {
     return this.#change(() => this.#client.meridianPromote(this.#key, from, to, ...rest));
   }
 
+  fileSays(): void {}
+
   /** An edge must not open for clients before it knows where writes go, if Redis can tell it within a second. */
   async start(): Promise<void> {
     const giveUpAtMs = systemClock.now() + START_PATIENCE_MS;

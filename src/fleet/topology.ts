@@ -46,6 +46,8 @@ export interface TopologyStore {
   resume(epoch: number): Promise<boolean>;
   /** Begins the next epoch, unless somebody else has, or holds writes to do so. As {@link hold}. */
   promote(promotion: Promotion): Promise<boolean>;
+  /** What the file says after a reload. A lone edge follows it, as its operator's last word; a fleet does not. */
+  fileSays(writer: string | null): void;
   /** Reads what is stored and goes on following it. Resolves even when the store does not answer. */
   start(): Promise<void>;
   close(): Promise<void>;
@@ -96,9 +98,11 @@ export function promoted({ promotions }: Topology, { to, writer, at }: Promotion
 export class MemoryTopologyStore implements TopologyStore {
   readonly #board: TopologyBoard;
   #release: NodeJS.Timeout | undefined;
+  #written: string | null;
 
   constructor(first: Topology) {
     this.#board = new TopologyBoard(first);
+    this.#written = first.writer;
   }
 
   get(): Topology {
@@ -126,6 +130,13 @@ export class MemoryTopologyStore implements TopologyStore {
   async promote(promotion: Promotion): Promise<boolean> {
     if (promotion.whileHeld && this.get().mode === "rw") return false;
     return this.#set(promotion.from, promoted(this.get(), promotion));
+  }
+
+  /** A file that says what it said is no new word: a move since then stands. */
+  fileSays(writer: string | null): void {
+    if (writer === this.#written) return;
+    this.#written = writer;
+    this.#board.replace({ ...this.get(), writer });
   }
 
   async start(): Promise<void> {}

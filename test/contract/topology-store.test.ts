@@ -85,6 +85,17 @@ function contract(name: string, open: () => Promise<TopologyStore>): void {
 
 contract("memory", async () => new MemoryTopologyStore(FIRST));
 
+describe("the topology of a lone edge", () => {
+  it("follows a file that says something new, and no file that repeats itself after a move", async () => {
+    const store = new MemoryTopologyStore(FIRST);
+    store.fileSays("eu-west");
+    assert.equal(store.get().writer, "eu-west");
+    await store.promote({ ...TO_EU, writer: "ap-south" });
+    store.fileSays("eu-west");
+    assert.equal(store.get().writer, "ap-south");
+  });
+});
+
 let server: RedisServer;
 const open: { readonly store: RedisTopologyStore; readonly client: RedisClient }[] = [];
 

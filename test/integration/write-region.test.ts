@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Dispatcher, request } from "undici";
@@ -262,4 +265,37 @@ test("an application that counts epochs of its own is followed by the fleet", as
   await isEpoch(on.here, 7);
   await isEpoch(on.there, 7);
   assert.equal((await ask(on.there, "PUT")).said, "us write");
+});
+
+test("a lone edge goes on writing where the reloaded file has put it, whatever becomes of a move", async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), "meridian-write-region-"));
+  t.after(() => rm(directory, { recursive: true }));
+  const configFile = join(directory, "meridian.yaml");
+  const written = (writer: string) =>
+    stringify({
+      listen: { http: { host: "127.0.0.1", port: 0 } },
+      admin: { port: 0 },
+      secrets: ["a-secret-that-only-tests-use"],
+      log: { level: "silent" },
+      regions: Object.fromEntries(
+        ["us", "eu"].map((id, index) => [
+          id,
+          { role: id === writer ? "writer" : "replica", endpoints: [`http://127.0.0.1:${9 + index}`] },
+        ]),
+      ),
+    });
+  const loaded = parseConfig(written("us"), {});
+  assert.ok(loaded.ok);
+  const log = createLogger({ level: "silent", edge: "lone" });
+  const edge = await startEdge({ config: loaded.config, log, configFile });
+  t.after(() => edge.stop(0));
+  await writeFile(configFile, written("eu"));
+  assert.equal((await edge.reload()).result, "applied");
+  await edge.topology.hold(1, 60_000);
+  await edge.topology.resume(1);
+  assert.equal(edge.table.view.writeRegion, "eu");
+  await edge.topology.promote({ from: 1, to: 2, writer: "us", at: null });
+  await writeFile(configFile, `${written("eu")}health: { interval: 3s }\n`);
+  assert.equal((await edge.reload()).result, "applied");
+  assert.equal(edge.table.view.writeRegion, "us");
 });
