@@ -17,6 +17,7 @@ const REFUSALS = {
   config_rejected: { status: 422, title: "The configuration has problems; nothing was changed" },
   internal: { status: 500, title: "Meridian failed" },
   store_unreachable: { status: 503, title: "The shared store cannot be reached; nothing was changed" },
+  unconfirmed: { status: 503, title: "The shared store did not confirm the change; it may be made yet" },
   not_ready: { status: 503, title: "This edge does not take traffic" },
   busy: { status: 503, title: "Too many clients" },
 } as const satisfies Record<string, { readonly status: number; readonly title: string }>;

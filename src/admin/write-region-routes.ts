@@ -1,4 +1,5 @@
 import { type Moved, NotMoved, objectionToMove } from "../fleet/switchover.ts";
+import { TopologyAway } from "../fleet/topology.ts";
 import type { AdminApp } from "./app.ts";
 import { audit, callerName } from "./audit.ts";
 import { admissionQuery, writeRegionAnswer, writeRegionBody } from "./messages.ts";
@@ -43,11 +44,11 @@ async function move(region: string, force: boolean, parts: AdminParts): Promise<
     return await parts.moveWriteRegion({ region, force });
   } catch (error) {
     if (error instanceof NotMoved) throw new Refusal("not_movable", error.message);
-    const cause = error instanceof Error ? error.message : String(error);
+    if (!(error instanceof TopologyAway)) throw error;
     throw new Refusal(
-      "store_unreachable",
-      `the write region is shared through Redis, which did not take it (${cause}). Every edge keeps what it last knew. ` +
-        "Try again once redis in GET /v1/status is up",
+      "unconfirmed",
+      `the write region is shared through Redis, which did not confirm the move (${error.message}), and may make it yet. ` +
+        "See the epoch in GET /v1/status, once redis is up there, before you try again or give the old database its writes back",
     );
   }
 }

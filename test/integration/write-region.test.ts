@@ -259,6 +259,16 @@ test("a region is not made the write region by what was said of it before writes
   assert.deepEqual([status, json.promotedPosition], [200, on.us.at]);
 });
 
+test("a move that Redis does not confirm is not called undone", async (t) => {
+  const on = await stage(t);
+  promoteDatabase(on);
+  const moving = move(on.there, {});
+  await eventually(() => on.here.table.view.moving);
+  on.link.stall();
+  const { status, json } = await moving;
+  assert.deepEqual([status, json.fault], [503, "unconfirmed"]);
+});
+
 test("an application that counts epochs of its own is followed by the fleet", async (t) => {
   const on = await stage(t);
   for (const region of [on.us, on.eu]) region.epoch = 7;
