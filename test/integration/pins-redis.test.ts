@@ -109,6 +109,29 @@ describe("pins over a real redis-server", () => {
     assert.equal(counts.get("eval"), undefined);
   });
 
+  it("cost one command to look up what they hold a user to, and one to end with a position", async () => {
+    const [here, there] = [await edge(server.url), await edge(server.url)];
+    const position = { epoch: 1, at: "00000000000004d2" };
+    const hints = { ...STRANGER, positions: true };
+    const settled = async (pid: string) => {
+      const pin = here.pins.open([pid]);
+      await pin.acknowledged;
+      pin.settle("committed", { position });
+    };
+    await settled("warm");
+    await eventually(async () => (await there.pins.read(["warm"], hints)).hold?.open === false);
+    await server.command("CONFIG RESETSTAT");
+    await settled("user");
+    await eventually(async () => (await server.commandCounts()).get("evalsha") === 2);
+    const { pin, hold } = await there.pins.read(["user"], hints);
+    assert.deepEqual([pin, hold?.positions], ["pinned", [position]]);
+    const counts = await server.commandCounts();
+    assert.deepEqual(
+      [counts.get("evalsha"), counts.get("eval"), counts.get("pttl")],
+      [3, undefined, undefined],
+    );
+  });
+
   it("are warned of at every connection to a Redis that may evict them", async () => {
     await server.command("CONFIG SET maxmemory-policy volatile-ttl");
     const here = await edge(server.url);
