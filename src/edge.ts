@@ -6,18 +6,11 @@ import { type Clock, systemClock } from "./clock.ts";
 import { CurrentConfig } from "./config/current.ts";
 import type { ConfigProblem } from "./config/load.ts";
 import type { Config } from "./config/schema.ts";
-import { PinFeed } from "./consistency/feed.ts";
-import { ClusterFeed } from "./consistency/feed-cluster.ts";
-import { RedisFeed } from "./consistency/feed-redis.ts";
-import { guardRedis } from "./consistency/fleet-pins.ts";
-import type { FleetPinStore } from "./consistency/guarded.ts";
 import { Pins, type PinsParts } from "./consistency/pins.ts";
 import { EventBus } from "./events.ts";
-import { type AdmissionStore, MemoryAdmissionStore } from "./fleet/admissions.ts";
-import { RedisAdmissionStore } from "./fleet/redis-admissions.ts";
-import { RedisTopologyStore } from "./fleet/redis-topology.ts";
+import type { AdmissionStore } from "./fleet/admissions.ts";
 import { moveWriteRegion } from "./fleet/switchover.ts";
-import { firstTopology, MemoryTopologyStore, type Topology, type TopologyStore } from "./fleet/topology.ts";
+import type { TopologyStore } from "./fleet/topology.ts";
 import { DecisionRing } from "./observe/decisions.ts";
 import { type EventLog, logEvents } from "./observe/event-log.ts";
 import type { Logger } from "./observe/log.ts";
@@ -31,13 +24,12 @@ import { EdgeServer } from "./proxy/server.ts";
 import { Sessions } from "./proxy/sessions.ts";
 import { prepareSettings, type Settings } from "./proxy/settings.ts";
 import { TunnelHandler } from "./proxy/tunnel.ts";
-import { connectRedis, type RedisClient } from "./redis.ts";
 import { Prober } from "./regions/probes.ts";
 import { RegionTable } from "./regions/table.ts";
 import { writeRegionOf } from "./regions/view.ts";
 import { Reloader } from "./reload.ts";
-import type { View } from "./routing/region.ts";
-import { newerEpochOfWriter } from "./routing/writers.ts";
+import { Shared } from "./shared.ts";
+import { TopologyWatch } from "./topology-watch.ts";
 import { version } from "./version.ts";
 
 export interface EdgeOptions {
@@ -59,9 +51,6 @@ const ACCEPT_GRACE_MS = 5_000;
 
 /** Over how long the tunnels of a region that was closed are cut. */
 const TUNNELS_CLOSE_WITHIN_MS = 5_000;
-
-/** How long a start waits for Redis before it serves without. */
-const REDIS_PATIENCE_MS = 1_000;
 
 /** Starts an edge; resolves when it is ready to serve, rejects when it cannot listen. */
 export async function startEdge(options: EdgeOptions): Promise<Edge> {
@@ -88,8 +77,8 @@ export class Edge {
   adminUrl = "";
 
   readonly #options: EdgeOptions;
-  readonly #redis: { readonly client: RedisClient; readonly pins: FleetPinStore } | null;
-  readonly #feed: PinFeed | null;
+  readonly #shared: Shared;
+  readonly #topologyWatch: TopologyWatch;
   readonly #prober: Prober;
   readonly #requests: RequestHandler;
   readonly #server: EdgeServer;
@@ -123,19 +112,13 @@ export class Edge {
     this.#eventLog = logEvents(events, log, config.log.access);
     this.table = new RegionTable(config, { clock, events });
     this.#prober = new Prober(this.table, config, { clock, chance: Math.random, version });
-    this.#redis = this.#connect(config);
-    this.#feed = this.#feedOf(config);
-    this.pins = pins(config, { clock, events, store: this.#redis?.pins ?? null, feed: this.#feed });
-    const namespace = config.redis?.namespace ?? "meridian";
-    this.admissions = this.#redis
-      ? new RedisAdmissionStore(this.#redis.client, namespace)
-      : new MemoryAdmissionStore();
-    const first = firstTopology(writeRegionOf(config));
-    this.topology = this.#redis
-      ? new RedisTopologyStore(this.#redis.client, namespace, first)
-      : new MemoryTopologyStore(first);
-    this.topology.onChange((topology) => this.#followTopology(topology));
-    this.admissions.onChange((admissions) => this.table.setAdmissions(admissions));
+    this.#shared = new Shared(this.config, events);
+    const { pins: store, feed, admissions, topology } = this.#shared;
+    this.pins = pins(config, { clock, events, store, feed });
+    this.admissions = admissions;
+    this.topology = topology;
+    this.#topologyWatch = new TopologyWatch({ topology, table: this.table, config: this.config, events });
+    admissions.onChange((said) => this.table.setAdmissions(said));
 
     const settings = () => this.#settings;
     const stopping = () => this.#state === "stopping";
@@ -145,7 +128,7 @@ export class Edge {
       events,
       table: this.table,
       pins: this.pins,
-      topology: this.topology,
+      topology,
       sessions: this.#sessions,
       settings,
       stopping,
@@ -158,7 +141,6 @@ export class Edge {
       request: (req, res, awaitsContinue) => void this.#requests.handle(req, res, awaitsContinue),
       upgrade: (req, socket, head) => void this.tunnels.upgrade(req, socket, head),
     });
-    events.on("viewChanged", ({ view }) => void this.#catchUp(view));
     events.on("admissionChanged", ({ region, to }) => {
       const stillClosed = () => this.table.view.byId.get(region)?.admission === "closed";
       if (to === "closed") this.tunnels.closeRegion(region, TUNNELS_CLOSE_WITHIN_MS, stillClosed);
@@ -171,13 +153,8 @@ export class Edge {
   async start(): Promise<void> {
     const { http } = this.config.get().listen;
     this.adminUrl = await this.#admin.listen();
-    await Promise.all([
-      this.#prober.firstRound(),
-      this.#redis?.pins.ready(REDIS_PATIENCE_MS),
-      this.admissions.start(),
-      this.topology.start(),
-    ]);
-    if (this.#redis !== null) this.#followTopology(this.topology.get());
+    await Promise.all([this.#prober.firstRound(), this.#shared.start()]);
+    if (this.#shared.isFleet) this.#topologyWatch.follow();
     this.#prober.start();
     const port = await this.#server.listen(http.host, http.port);
     this.httpUrl = `http://${hostInUrl(http.host)}:${port}`;
@@ -210,10 +187,8 @@ export class Edge {
     await this.#prober.stop();
     await this.#admin.close();
     await this.table.close();
-    await this.admissions.close();
-    await this.topology.close();
     await this.pins.close();
-    this.#redis?.client.disconnect();
+    await this.#shared.close();
     this.#metrics.close();
     this.#eventLog.close();
   }
@@ -233,7 +208,7 @@ export class Edge {
     this.#settings = this.#prepare(config);
     this.table.configure(config);
     this.topology.fileSays(writeRegionOf(config));
-    if (this.#redis !== null) this.#followTopology(this.topology.get());
+    if (this.#shared.isFleet) this.#topologyWatch.follow();
     this.#prober.configure(config);
     this.pins.configure(config);
     this.#eventLog.setAccess(config.log.access);
@@ -250,49 +225,14 @@ export class Edge {
     );
   }
 
-  #connect({ redis, edge }: Config): { client: RedisClient; pins: FleetPinStore } | null {
-    if (redis === undefined) return null;
-    const client = connectRedis(redis, edge.id);
-    const tells = () => this.config.get().consistency.mode === "bounded";
-    const parts = { clock: systemClock, events: this.events, tells };
-    return { client, pins: guardRedis(client, redis.namespace, parts) };
-  }
-
-  #feedOf({ redis, edge }: Config): PinFeed | null {
-    if (redis === undefined) return null;
-    const Feed = redis.cluster === undefined ? RedisFeed : ClusterFeed;
-    const connect = () => new Feed(redis, redis.namespace, edge.id);
-    return new PinFeed({ clock: systemClock, events: this.events, connect });
-  }
-
-  /** A region that speaks of a newer epoch has heard of something; the write region itself is right about it. */
-  async #catchUp(view: View): Promise<void> {
-    if (!view.regions.some(({ applied }) => (applied?.epoch ?? 0) > view.epoch)) return;
-    await this.topology.refresh();
-    const now = this.table.view;
-    const epoch = newerEpochOfWriter(now);
-    if (epoch === null || now.writeRegion === null) return;
-    const adopted = { from: now.epoch, to: epoch, writer: now.writeRegion, at: null };
-    await this.topology.promote(adopted).catch(() => false);
-  }
-
-  /** The fleet's word counts, not the file's. */
-  #followTopology(topology: Topology): void {
-    this.table.setTopology(topology);
-    const written = writeRegionOf(this.config.get());
-    if (topology.writer === written) return;
-    const detail = `writes go to ${topology.writer} (epoch ${topology.epoch}), and not to ${written} as the file says`;
-    this.events.emit("warned", { what: "write region is not the file's", detail });
-  }
-
   #measure(): Metrics {
     const gauges = {
       view: () => this.table.view,
       tunnels: () => this.tunnels.counts(),
       pinsActive: () => this.pins.activeCount(),
       pinStorms: () => this.pins.stormCount(),
-      redisUp: () => this.#redis?.pins.isUp ?? null,
-      feedAgeMs: () => this.#feed?.ageMs ?? null,
+      redisUp: () => this.#shared.pins?.isUp ?? null,
+      feedAgeMs: () => this.#shared.feed?.ageMs ?? null,
       logLinesDropped: this.#options.logLinesDropped ?? (() => 0),
     };
     return new Metrics(this.events, gauges, { version, edge: this.config.get().edge.id });
@@ -310,7 +250,7 @@ export class Edge {
           topology: this.topology,
           view: () => this.table.view,
           ask: (region) => this.#prober.ask(region),
-          isShared: this.#redis !== null,
+          isShared: this.#shared.isFleet,
         }),
       pins: this.pins,
       decisions: new DecisionRing(this.events),
@@ -328,7 +268,7 @@ export class Edge {
         version,
         uptimeSeconds: (systemClock.now() - this.#startedAtMs) / 1_000,
         mode: this.table.view.moving ? "ro" : "rw",
-        redis: this.#redis === null ? "off" : this.#redis.pins.isUp ? "up" : "down",
+        redis: this.#shared.redis,
       }),
       sessions: (regionId) => this.#sessions.count(regionId),
       tunnels: (regionId) => this.tunnels.counts().get(regionId) ?? 0,

@@ -129,7 +129,8 @@ export class GuardedPinStore implements FleetPinStore {
 
   async #checkMemory(): Promise<void> {
     if (!this.isUp) return;
-    const isSame = await this.breaker.run(() => this.#mark.isSame()).catch(() => true);
+    // Of the run too: a primary that is replaced while it lives takes the mark along, but not the last pins.
+    const isSame = await this.breaker.run(() => this.#mark.isConfirmed()).catch(() => true);
     if (!isSame) await this.#forgotten();
   }
 
