@@ -1,6 +1,6 @@
 import { lags } from "./lag.ts";
 import { serves } from "./obstacle.ts";
-import { hasApplied, isLost, type Position } from "./position.ts";
+import { hasApplied, isLost, laterPosition, type Position } from "./position.ts";
 import type { Region, View } from "./region.ts";
 import type { Rules } from "./rules.ts";
 import { takesWrites } from "./writers.ts";
@@ -41,11 +41,13 @@ export function newestOfEach(positions: readonly Position[]): readonly Position[
 /**
  * Whether a held user may be served by this region, not being the writer, before the pin ends: it has said that it has
  * applied all that is held. Judged on the very region that would serve, since one that has caught up says nothing of
- * the next.
+ * the next. Whoever has something of an epoch has what there is of those before: so only the newest is asked for, and who
+ * writes on after a promotion is not held by what he wrote before it when nobody knows any more where it was.
  */
 export function releases(region: Region, hold: Hold, view: View): boolean {
   if (hold.open || region.applied?.epoch !== view.epoch) return false;
-  return hold.positions.every((position) => hasApplied(region, position, view));
+  const newest = hold.positions.reduce<Position | null>(laterPosition, null);
+  return newest !== null && hasApplied(region, newest, view);
 }
 
 /** Whether a promotion has left one of this user's writes behind. */

@@ -309,6 +309,16 @@ const TABLE: readonly (readonly [sentence: string, given: Case, expected: string
     { ...held(at(10)), ...promoted(40), changes: has({ ...at(39), epoch: 2 }) },
     "us pin",
   ],
+  [
+    "who has written since is held by that alone, though nobody knows any more where the epoch began",
+    {
+      pin: "pinned",
+      hold: { positions: [at(10), { ...at(42), epoch: 2 }], open: false, regions: [] },
+      view: { epoch: 2, promotions: [] },
+      changes: has({ ...at(42), epoch: 2 }),
+    },
+    "eu latency",
+  ],
   ["a lost write is said to be lost, at the writer", { ...held(at(41)), ...promoted(40) }, "us pin lost"],
   [
     "and elsewhere",
