@@ -84,22 +84,22 @@ function decideHeld(inputs: DecisionInputs): Decision {
 /** Where the user would be without a pin, if it is known there that nothing is missing. */
 function decideReleased(inputs: DecisionInputs): Routed | null {
   const { view } = inputs;
-  const decision = decideRead(inputs);
+  const decision = decideForwards(decideRead(inputs), inputs);
   if (decision.kind === "refused" || decision.consistency !== null) return null;
   const region = view.byId.get(decision.region);
   return region !== undefined && isReleasedTo(region, inputs) ? decision : null;
 }
 
 /** The writer cannot serve: whoever has applied what holds the user is as good. */
-function decideCaughtUp(inputs: DecisionInputs): Routed | null {
+function decideCaughtUp(inputs: DecisionInputs): Decision | null {
   const { view } = inputs;
   const regions = view.regions.filter((region) => isReleasedTo(region, inputs));
   const byId = new Map(regions.map((region) => [region.id, region]));
   const nearest = view.nearest.filter(({ id }) => byId.has(id));
   const decision = decideRead({ ...inputs, view: { ...view, regions, byId, nearest } });
-  const sound =
-    decision.kind === "routed" && decision.consistency === null && decision.reason !== "last-resort";
-  return sound ? { ...decision, reason: retryOr(inputs, "pin") } : null;
+  if (decision.kind === "refused" || decision.consistency !== null) return null;
+  if (decision.reason === "last-resort") return null;
+  return decideForwards({ ...decision, reason: retryOr(inputs, "pin") }, inputs);
 }
 
 /**

@@ -359,6 +359,21 @@ const TABLE: readonly (readonly [sentence: string, given: Case, expected: string
   ],
   ["a new session goes home at once", forwards, "eu latency"],
   [
+    "a reader whose new home has what he wrote waits there for what others wrote, too",
+    { ...held(at(10)), facts: { affinity: "ap" }, changes: { ap: down, ...has(at(10)) }, ...forwards },
+    "us pin",
+  ],
+  [
+    "and is told that he may not find it when there is no writer",
+    {
+      ...held(at(10)),
+      facts: { affinity: "ap" },
+      changes: { ap: down, us: down, ...has(at(10)) },
+      ...forwards,
+    },
+    "eu pin degraded",
+  ],
+  [
     "and every session does, unless asked for",
     { facts: { affinity: "ap" }, changes: { ap: down } },
     "eu failover",
