@@ -9,7 +9,7 @@ import type { PinFeed } from "./feed.ts";
 import { MemoryPinStore, type PinStorm } from "./memory.ts";
 import { type PinTimes, quarantineMs } from "./quarantine.ts";
 import { Reassertion } from "./reassertion.ts";
-import type { Pid, PinInspection, PinStore, Return } from "./store.ts";
+import { type Pid, type PinInspection, type PinStore, POSITIONED, type Return } from "./store.ts";
 
 /** Whether the store that every edge reads has a write's pin. */
 export type Recorded = "recorded" | "unrecorded";
@@ -77,20 +77,22 @@ export class PinLayers {
   async begin(pids: readonly Pid[], writeId: string, ttlMs: number): Promise<Recorded> {
     void this.#local.begin(pids, writeId, ttlMs);
     const recorded = await this.#record("begin", (store) => store.begin(pids, writeId, ttlMs));
-    if (recorded === "unrecorded")
-      for (const pid of pids) this.#reassertions.get(this.#partOf(pid))?.add([pid], writeId);
+    if (recorded === "unrecorded") this.#reassert(pids, writeId);
     return recorded;
   }
 
   /** Never rejects. When it is not recorded, the intent lives out its time in the shared store. */
-  end(
+  async end(
     pids: readonly Pid[],
     writeId: string,
     ttlMs: number,
     position: Position | null = null,
   ): Promise<Recorded> {
     void this.#local.end(pids, writeId, ttlMs, position);
-    return this.#record("end", (store) => store.end(pids, writeId, ttlMs, position));
+    const recorded = await this.#record("end", (store) => store.end(pids, writeId, ttlMs, position));
+    // The intent that was to be told has given way to a member of which nobody knew when the telling began.
+    if (recorded === "unrecorded" && position !== null) this.#reassert(pids, POSITIONED);
+    return recorded;
   }
 
   /** What this edge's own writes hold these users to; null when they do not. */
@@ -167,6 +169,11 @@ export class PinLayers {
     if (shared === null) return "recorded";
     const answer = await this.#ask(op, () => command(shared));
     return answer === "failed" || answer === "away" ? "unrecorded" : "recorded";
+  }
+
+  /** Told with the rest, if a part of the store that is back is being told what it may have missed. */
+  #reassert(pids: readonly Pid[], writeId: string): void {
+    for (const pid of pids) this.#reassertions.get(this.#partOf(pid))?.add([pid], writeId);
   }
 
   #partOf(pid: Pid): number {

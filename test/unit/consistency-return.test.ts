@@ -54,6 +54,11 @@ class Told extends MemoryPinStore implements PinStore {
     await super.begin(pids, writeId, ttlMs);
   }
 
+  override async end(...given: Parameters<PinStore["end"]>): Promise<void> {
+    if (this.failure !== null) throw this.failure;
+    await super.end(...given);
+  }
+
   onReturn(welcome: Welcome): void {
     this.welcome = welcome;
   }
@@ -140,6 +145,20 @@ describe("an edge whose store is back", () => {
     await turn();
     await turn();
     assert.deepEqual(shared.begun, [`late ${INTENT_MS}`]);
+  });
+
+  it("tells it, too, where a write stands that ended while it was being told", async () => {
+    const position = { epoch: 1, at: "000000000000002a" };
+    // More than are told at once.
+    pins.open(Array.from({ length: 500 }, (_, n) => `before${n}`));
+    const write = pins.open(["u"]);
+    await write.acknowledged;
+    shared.failure = new StoreAway();
+    const emptied = new Told(clock);
+    const welcoming = shared.welcome(FORGETFUL, emptied);
+    write.settle("committed", { position });
+    await welcoming;
+    assert.deepEqual((await emptied.held(["u"]))?.hold, { positions: [position], open: false, regions: [] });
   });
 
   it("takes its word for a pin, and not for the lack of one, until the quarantine is over", async () => {
