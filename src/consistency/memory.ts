@@ -3,6 +3,7 @@ import type { Hold } from "../routing/hold.ts";
 import { newestOfEach } from "../routing/hold.ts";
 import type { Position } from "../routing/position.ts";
 import {
+  EPOCHS_KEPT,
   foldedOf,
   type Held,
   holdOf,
@@ -195,7 +196,7 @@ export class MemoryPinStore implements PinStore {
     const { writes } = user;
     const before = writes.get(POSITIONED) ?? 0;
     const known = before > this.#clock.now() ? user.positions : [];
-    user.positions = newestOfEach([...known, position]);
+    user.positions = newestOfEach([...known, position]).slice(-EPOCHS_KEPT);
     writes.delete(writeId);
     writes.set(POSITIONED, Math.max(deadline, before));
   }

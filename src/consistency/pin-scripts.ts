@@ -1,5 +1,5 @@
 import { TELL } from "./feed-script.ts";
-import { FOLDED, MAX_WRITES_PER_USER, POSITIONED } from "./store.ts";
+import { EPOCHS_KEPT, FOLDED, MAX_WRITES_PER_USER, POSITIONED } from "./store.ts";
 
 // What runs in Redis. docs/redis-protocol.md lets an application run the first six itself, so whatever changes what
 // they take or do makes another protocol.
@@ -61,9 +61,6 @@ if not before or tonumber(before) < tonumber(deadline) then
 ${TELL}
 end
 `;
-
-/** Epochs of which a user's position is kept: more than there are promotions in a pin's life. */
-const EPOCHS_KEPT = 4;
 
 /**
  * END of a write whose place in the log is known: its member gives way to that of all positioned writes, and the position is

@@ -33,6 +33,12 @@ export function joinedHeld(all: readonly (Held | null)[]): Held | null {
  */
 export const POSITIONED = "at";
 
+/**
+ * Of so many epochs, the newest, a user's position is kept: more than there are promotions in a pin's life, and few enough
+ * that an application which makes a new epoch of each write cannot swell pins and tokens.
+ */
+export const EPOCHS_KEPT = 4;
+
 /** Of a user with more live writes than this, those that end first are counted as one; see {@link FOLDED}. */
 export const MAX_WRITES_PER_USER = 64;
 /** The member, one for each region, in which a store remembers until when, but not whose. */

@@ -1,9 +1,9 @@
 import type { Clock } from "../clock.ts";
 import type { Config } from "../config/schema.ts";
-import { BY_WRITER, type Hold } from "../routing/hold.ts";
+import { BY_WRITER, type Hold, newestOfEach } from "../routing/hold.ts";
 import type { Position } from "../routing/position.ts";
 import type { Signer } from "./signer.ts";
-import { fixedWidth, readPositions } from "./store.ts";
+import { EPOCHS_KEPT, fixedWidth, readPositions } from "./store.ts";
 
 /** The cookie in which a browser carries its token. */
 export const PIN_COOKIE = "meridian_pin";
@@ -50,7 +50,9 @@ export class PinTokens {
   issue(durationMs: number, epoch: number, hold: Hold = BY_WRITER): string {
     const issuedMs = Math.round(this.#clock.wall());
     const deadlineMs = issuedMs + Math.round(Math.min(durationMs, this.#maxPinMs));
-    const positions = hold.open ? "" : hold.positions.map(fixedWidth).join(",");
+    const positions = hold.open
+      ? ""
+      : newestOfEach(hold.positions).slice(-EPOCHS_KEPT).map(fixedWidth).join(",");
     const regions = hold.regions.slice(0, MAX_REGIONS).join(",");
     const payload = [[VERSION, issuedMs, deadlineMs, epoch].join(":"), positions, regions].join("|");
     return this.#signer.sign(PURPOSE, payload);

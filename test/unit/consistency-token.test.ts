@@ -35,6 +35,12 @@ describe("a pin token", () => {
       assert.deepEqual(edge().read(edge().issue(10_000, 12, hold))?.hold, hold);
   });
 
+  it("stays one that is read, whatever an application calls an epoch", () => {
+    const positions = Array.from({ length: 100 }, (_, n) => ({ epoch: n + 1, at: "ffffffffffffffff" }));
+    const token = edge().read(edge().issue(10_000, 100, { positions, open: false, regions: [] }));
+    assert.deepEqual(token?.hold, { positions: positions.slice(-4), open: false, regions: [] });
+  });
+
   it("says nothing of positions while another write of its bearer stands nowhere", () => {
     const hold = { positions: [{ epoch: 1, at: "00000000000004d2" }], open: true, regions: [] };
     assert.deepEqual(edge().read(edge().issue(10_000, 1, hold))?.hold, BY_WRITER);
