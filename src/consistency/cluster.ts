@@ -4,7 +4,7 @@ import type { RedisClient } from "../redis.ts";
 import type { Position } from "../routing/position.ts";
 import { BirthMark } from "./birth-mark.ts";
 import type { FleetParts } from "./fleet-pins.ts";
-import { type FleetPinStore, GuardedPinStore, isUpWithin } from "./guarded.ts";
+import { AMNESIA, type FleetPinStore, GuardedPinStore, isUpWithin } from "./guarded.ts";
 import { RedisPinStore, SHARDS, shardKey, shardOf } from "./redis.ts";
 import { type Held, joinedHeld, type Pid, type PinInspection, type Welcome } from "./store.ts";
 
@@ -110,6 +110,8 @@ export class ClusterPinStore implements FleetPinStore {
 
   /** One shard's news is the world's when it is true of the whole. */
   #hear(up: boolean, cause: string | null): void {
+    // The others on that node have forgotten as well; each would find out by itself, but later.
+    if (!up && cause === AMNESIA) this.doubt();
     if (up !== this.isUp || this.#said === up) return;
     this.#said = up;
     this.#events.emit("redisState", { up, cause });

@@ -7,6 +7,9 @@ import type { BirthMark } from "./birth-mark.ts";
 import { Breaker, StoreAway } from "./breaker.ts";
 import type { Held, Pid, PinInspection, PinStore, Welcome } from "./store.ts";
 
+/** Why a store is not believed that answers, and has forgotten. */
+export const AMNESIA = "amnesia";
+
 const PROBE_PIN_MS = 1;
 const READY_POLL_MS = 10;
 /** How long a Redis that was emptied without a word may go unnoticed by an edge that asks it nothing. */
@@ -71,7 +74,7 @@ export class GuardedPinStore implements FleetPinStore {
     if (!this.isUp) return;
     try {
       if (await this.#mark.isConfirmed()) return;
-      this.breaker.trip("amnesia");
+      this.breaker.trip(AMNESIA);
     } catch (error) {
       this.breaker.trip(redisCause(error));
     }
@@ -136,7 +139,7 @@ export class GuardedPinStore implements FleetPinStore {
 
   async #forgotten(): Promise<void> {
     if (!this.isUp) return;
-    this.breaker.trip("amnesia");
+    this.breaker.trip(AMNESIA);
     await this.breaker.probe();
   }
 }

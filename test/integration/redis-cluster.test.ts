@@ -234,4 +234,19 @@ describe("pins in a Redis Cluster", () => {
       assert.deepEqual(await records(each, Array.from({ length: 20 }, newPid)), ["recorded"]);
     }
   });
+
+  it("of a node whose replica takes its place by force are doubted, though the node lives and nobody asks", async () => {
+    const [other, node] = cluster.nodes;
+    assert.ok(node && other);
+    const [its, others] = [await usersOf(node, 20), await usersOf(other, 20)];
+    const replica = await cluster.addReplica(node);
+    await cluster.age();
+    const idle = await edge();
+    assert.deepEqual(idle.said, ["up null"]);
+    await replica.command("CLUSTER FAILOVER TAKEOVER");
+    await eventually(() => idle.said.length === 3, FAILOVER);
+    assert.match(idle.said.at(-1) ?? "", /^up quarantine for (40000|39\d{3}) ms$/);
+    assert.deepEqual(await readings(idle, its.slice(0, 5)), ["unknown"]);
+    assert.deepEqual(await readings(idle, others.slice(0, 5)), ["free"]);
+  });
 });

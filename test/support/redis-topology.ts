@@ -92,7 +92,7 @@ export async function startCluster(): Promise<ClusterTopology> {
   };
   await Promise.all(servers.map((node) => eventually(() => isWhole(node), STARTUP)));
   const addReplica = async (of: RedisServer) => {
-    const replica = await startNode(join(directory, "replica"));
+    const replica = await startNode(join(directory, `replica-${servers.length}`));
     servers.push(replica.server);
     await joinAsReplica(replica, of, servers);
     return replica.server;
