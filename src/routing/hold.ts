@@ -1,5 +1,3 @@
-import { lags } from "./lag.ts";
-import { serves } from "./obstacle.ts";
 import { hasApplied, isLost, laterPosition, type Position } from "./position.ts";
 import type { Region, View } from "./region.ts";
 import type { Rules } from "./rules.ts";
@@ -60,13 +58,13 @@ export function usesPositions({ regions }: View): boolean {
   return regions.some(({ applied }) => applied !== null);
 }
 
-/** Whether every region that may serve identified readers is known to have this write. */
+/**
+ * Whether every region that may serve readers is known to have this write. One that is down or lags is not: it may be
+ * back, within its lag, before it has the write.
+ */
 export function isAppliedEverywhere(position: Position, view: View, rules: Rules): boolean {
   return view.regions.every(
     (region) =>
-      takesWrites(region, view, rules) ||
-      lags(region, view, rules) ||
-      !serves(region) ||
-      hasApplied(region, position, view),
+      takesWrites(region, view, rules) || region.admission === "closed" || hasApplied(region, position, view),
   );
 }
