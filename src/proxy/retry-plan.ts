@@ -1,5 +1,6 @@
 import { FAULTS } from "../errors.ts";
 import { isSafe } from "../routing/intent.ts";
+import type { View } from "../routing/region.ts";
 import type { AttemptResult, Carrier } from "./carrier.ts";
 import type { Exchange } from "./exchange.ts";
 
@@ -36,4 +37,13 @@ export function mayRepeat(
 export function attemptsLeft({ attempts, settings }: Exchange): boolean {
   const refused = attempts.filter(({ result }) => result.cause?.startsWith("ECONNREFUSED")).length;
   return attempts.length - refused < settings.config.proxy.attempts && refused <= MAX_REFUSALS;
+}
+
+/**
+ * By which view an attempt is made again: that which the request began with, unless the write region has moved since, or
+ * is moving. An attempt may have taken so long that what its view says of writes, and of who has applied them, is no
+ * longer so.
+ */
+export function viewOfRetry(before: View, now: View): View {
+  return before.epoch === now.epoch && before.moving === now.moving ? before : now;
 }

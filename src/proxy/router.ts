@@ -16,7 +16,7 @@ import { positionOf, wroteBy } from "./evidence.ts";
 import type { Exchange } from "./exchange.ts";
 import { isLoop } from "./headers.ts";
 import { askedPin, type Decided, decideAsking, firstInputs } from "./inputs.ts";
-import { attemptsLeft, ENDPOINTS_PER_REGION, mayRepeat } from "./retry-plan.ts";
+import { attemptsLeft, ENDPOINTS_PER_REGION, mayRepeat, viewOfRetry } from "./retry-plan.ts";
 
 export interface RouterParts {
   readonly clock: Clock;
@@ -75,8 +75,7 @@ export class Router {
       if (fault === "writer_moved") await this.#news();
       if (fault === null || !mayRepeat(exchange, carrier, result) || !attemptsLeft(exchange)) return fault;
       const { inputs } = hop.decided;
-      const view = fault === "writer_moved" ? table.view : inputs.view;
-      const next = await this.#hop(exchange, { ...inputs, view });
+      const next = await this.#hop(exchange, { ...inputs, view: viewOfRetry(inputs.view, table.view) });
       if (next.endpoint?.region === hop.endpoint.region && fault === "writer_moved") return fault;
       if (next.endpoint === null || !this.#mayRetry(exchange)) return fault;
       events.emit("retried", { fault });

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import type { IncomingMessage } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -21,12 +22,17 @@ class Region {
   epoch = 1;
   position = 16;
   writes = 0;
+  /** A read that was asked and is not answered, while reads are held. */
+  heldRead: IncomingMessage | null = null;
+  holdsReads = false;
   readonly scripted: ScriptedRegion;
 
   constructor(writer: boolean) {
     this.writer = writer;
     this.scripted = new ScriptedRegion((req, res) => {
-      if (req.method === "GET") return void res.end("read");
+      if (req.method === "GET" && this.holdsReads) this.heldRead = req;
+      else if (req.method === "GET") res.end("read");
+      if (req.method === "GET") return;
       const told = Number(req.headers["x-meridian-write-epoch"]);
       if (!this.writer || told !== this.epoch) return void res.writeHead(421).end();
       this.writes += 1;
@@ -178,6 +184,19 @@ test("a client that has written in a newer epoch is waited for the news of it", 
   const { token, said } = await ask(on.here, "PUT");
   assert.equal(said, "eu write");
   assert.equal((await ask(on.there, "GET", { ...ALICE, "x-meridian-token": token })).said, "eu pin");
+});
+
+test("a read that its region did not answer before the move is made again where writes go by now", async (t) => {
+  const on = await stage(t);
+  await ask(on.there, "PUT");
+  on.us.holdsReads = true;
+  const asking = ask(on.there, "GET");
+  await eventually(() => on.us.heldRead !== null);
+  promoteDatabase(on);
+  await on.here.topology.promote({ from: 1, to: 2, writer: "eu", at: on.eu.at });
+  await isEpoch(on.there, 2);
+  on.us.heldRead?.destroy();
+  assert.equal((await asking).said, "eu retry");
 });
 
 test("an edge that is cut off refuses rather than ask a region that says it is the writer no longer", async (t) => {
