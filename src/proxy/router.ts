@@ -153,9 +153,13 @@ export class Router {
     return null;
   }
 
-  /** A write that is made elsewhere than was thought was not made there: only then is it tried again. */
+  /**
+   * A write that is made elsewhere than was thought was not made there: only then is it tried again. Where one region
+   * takes writes its pin, which may have been waited for, names none and holds on.
+   */
   #movePin(exchange: Exchange, from: Endpoint, to: Endpoint): void {
     if (exchange.pin === null || from.region === to.region) return;
+    if (exchange.settings.rules.topology === "single-writer") return;
     const { anonymous, reading } = exchange;
     const moved = this.#parts.pins.open((anonymous?.pids ?? reading.pids).write, to.region);
     exchange.pin.settle("notWritten");

@@ -173,8 +173,12 @@ test("an edge that has not heard of it learns by the 421, and the write is made 
   await eventually(() => on.there.table.view.regions.every(({ writer }) => writer === null));
   promoteDatabase(on);
   await on.here.topology.promote({ from: 1, to: 2, writer: "eu", at: on.eu.at });
+  const pinned: string[] = [];
+  on.there.events.on("pinned", ({ action }) => pinned.push(action));
   assert.equal((await ask(on.there, "DELETE")).said, "eu retry");
   assert.deepEqual([on.us.writes, on.eu.writes, on.there.table.view.epoch], [0, 1, 2]);
+  await eventually(() => pinned.includes("end"));
+  assert.deepEqual(pinned, ["begin", "end"], "one pin, held all the time");
 });
 
 test("a client that has written in a newer epoch is waited for the news of it", async (t) => {
