@@ -3,6 +3,8 @@ import { Redis, type RedisOptions } from "ioredis";
 /** What Sentinels publish when another primary is in force: its name first. */
 const SWITCHED = "+switch-master";
 
+const REVIVE_AFTER_MS = 50;
+
 /** Where one Sentinel listens. */
 export interface SentinelAddress {
   readonly host: string;
@@ -21,16 +23,30 @@ type SentinelOptions = Omit<RedisOptions, "sentinels" | "replyMapping"> & {
  */
 export class SentinelRedis extends Redis {
   readonly #watches: readonly Redis[];
+  #isClosed = false;
 
   constructor(options: SentinelOptions) {
     super({ ...options, sentinels: [...options.sentinels] });
+    this.on("end", () => this.#revive());
     this.#watches = options.sentinels.map((sentinel) => this.#watch(sentinel, options));
   }
 
   /** For good, unless told to `reconnect`. */
   override disconnect(reconnect = false): void {
+    this.#isClosed ||= !reconnect;
     super.disconnect(reconnect);
     if (!reconnect) for (const watch of this.#watches) watch.disconnect();
+  }
+
+  /**
+   * The library gives up for good when it is told to reconnect while it is asking the Sentinels, which is just when they
+   * speak of another primary.
+   */
+  #revive(): void {
+    if (this.#isClosed) return;
+    setTimeout(() => {
+      if (!this.#isClosed && this.status === "end") void this.connect().catch(() => {});
+    }, REVIVE_AFTER_MS).unref();
   }
 
   /** A Sentinel that is away is no news: there are others, and it is asked for again and again. */

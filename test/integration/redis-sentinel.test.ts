@@ -106,6 +106,13 @@ describe("pins behind Sentinels", () => {
     assert.equal(await read(reader, "stranger"), "unknown");
   });
 
+  it("are kept when another primary is spoken of while the first is asked for", async () => {
+    const client = connectRedis(address(), "test");
+    client.disconnect(true);
+    await eventually(() => client.status === "ready");
+    client.disconnect();
+  });
+
   it("are kept when the Sentinels are away, and say why when the primary cannot be found", async () => {
     const [here, misled] = [await edge(), await edge({ ...address(), name: "another" }, 0)];
     await eventually(() => misled.said.at(-1) === "down no-primary");
