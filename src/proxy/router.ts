@@ -62,8 +62,12 @@ export class Router {
   async #serve(exchange: Exchange, carrier: Carrier): Promise<Fault | null> {
     const { clock, events, table, pins } = this.#parts;
     this.#budget.request(clock.now());
-    const view = needsNews(exchange, table.view) ? await this.#newView(exchange) : table.view;
+    const { token } = exchange.reading;
+    const view = needsNews(exchange, table.view) ? await this.#newView(token?.epoch ?? 0) : table.view;
     let hop = await this.#hop(exchange, firstInputs(exchange.reading, exchange.settings, view, pins));
+    const { inputs: first } = hop.decided;
+    const heldIn = Math.max(0, ...(first.hold?.positions ?? []).map(({ epoch }) => epoch));
+    if (heldIn > view.epoch) hop = await this.#hop(exchange, { ...first, view: await this.#newView(heldIn) });
     Object.assign(exchange, hop.decided);
     if (hop.endpoint === null) return hop.fault;
     const unpinned = await this.#openPin(exchange, carrier, hop.endpoint);
@@ -86,13 +90,13 @@ export class Router {
   }
 
   /**
-   * The view after news. When there is none, a client that has written in a newer epoch proves that another region may be
-   * the writer by now: then nobody here knows which.
+   * The view after news. When there is none, a write in a newer epoch, as a token or the pin store tells of it, proves that
+   * another region may be the writer by now: then nobody here knows which.
    */
-  async #newView(exchange: Exchange): Promise<View> {
+  async #newView(epoch: number): Promise<View> {
     const isNew = await this.#news();
     const { view } = this.#parts.table;
-    return isNew || !isAhead(exchange, view) ? view : { ...view, writeRegion: null };
+    return isNew || epoch <= view.epoch ? view : { ...view, writeRegion: null };
   }
 
   /** Asks where writes go by now. Resolves to whether the fleet's memory has said it in time. */
@@ -230,11 +234,7 @@ export class Router {
  */
 function needsNews(exchange: Exchange, view: View): boolean {
   if (exchange.reading.facts.intent === "static") return false;
-  return view.moving || isAhead(exchange, view);
-}
-
-function isAhead({ reading }: Exchange, view: View): boolean {
-  return (reading.token?.epoch ?? 0) > view.epoch;
+  return view.moving || (exchange.reading.token?.epoch ?? 0) > view.epoch;
 }
 
 /** Whether the writer was chosen only because nobody knows whether the user is pinned. */

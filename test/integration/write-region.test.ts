@@ -57,7 +57,7 @@ interface Stage {
   start(id: string): Promise<Edge>;
 }
 
-async function stage(t: TestContext, { probesEvery = "200ms" } = {}): Promise<Stage> {
+async function stage(t: TestContext, { probesEvery = "200ms", preferred = "us" } = {}): Promise<Stage> {
   const [us, eu] = [new Region(true), new Region(false)];
   const redis = await startRedis({ aged: true });
   t.after(() => redis.stop());
@@ -67,6 +67,8 @@ async function stage(t: TestContext, { probesEvery = "200ms" } = {}): Promise<St
   }
   const link = await Link.to(redis.port, 0);
   t.after(() => link.close());
+  const usRegion = { role: "writer", endpoints: [us.scripted.url] };
+  const euRegion = { role: "replica", endpoints: [eu.scripted.url] };
   const start = async (id: string, redisPort: number) => {
     const loaded = parseConfig(
       stringify({
@@ -75,10 +77,7 @@ async function stage(t: TestContext, { probesEvery = "200ms" } = {}): Promise<St
         admin: { port: 0 },
         secrets: ["a-secret-that-only-tests-use"],
         redis: { url: `redis://127.0.0.1:${redisPort}` },
-        regions: {
-          us: { role: "writer", endpoints: [us.scripted.url] },
-          eu: { role: "replica", endpoints: [eu.scripted.url] },
-        },
+        regions: preferred === "us" ? { us: usRegion, eu: euRegion } : { eu: euRegion, us: usRegion },
         routing: { policy: "priority", slowStart: "0ms" },
         health: { interval: probesEvery, timeout: "150ms" },
         consistency: { graceWindow: "20s" },
@@ -179,6 +178,14 @@ test("an edge that has not heard of it learns by the 421, and the write is made 
   assert.deepEqual([on.us.writes, on.eu.writes, on.there.table.view.epoch], [0, 1, 2]);
   await eventually(() => pinned.includes("end"));
   assert.deepEqual(pinned, ["begin", "end"], "one pin, held all the time");
+});
+
+test("a user whose pin tells of a newer epoch is waited for the news of it, without a token", async (t) => {
+  const on = await stage(t, { preferred: "eu" });
+  promoteDatabase(on);
+  await on.here.topology.promote({ from: 1, to: 2, writer: "eu", at: on.eu.at });
+  assert.equal((await ask(on.here, "PUT")).said, "eu write");
+  assert.equal((await ask(on.there, "GET")).said, "eu pin");
 });
 
 test("a client that has written in a newer epoch is waited for the news of it", async (t) => {
