@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Clock } from "../clock.ts";
 import type { Pins } from "../consistency/pins.ts";
 import { FAULTS, type Fault } from "../errors.ts";
@@ -8,7 +7,6 @@ import type { Endpoint, RegionTable } from "../regions/table.ts";
 import { decide } from "../routing/decide.ts";
 import type { DecisionInputs } from "../routing/decision.ts";
 import { pinWindowMs } from "../routing/lag.ts";
-import type { View } from "../routing/region.ts";
 import { RetryBudget } from "../routing/retry.ts";
 import { takesWrites } from "../routing/writers.ts";
 import type { AttemptResult, Carrier } from "./carrier.ts";
@@ -17,6 +15,7 @@ import type { Exchange } from "./exchange.ts";
 import { isLoop } from "./headers.ts";
 import { askedPin, type Decided, decideAsking, firstInputs } from "./inputs.ts";
 import { attemptsLeft, ENDPOINTS_PER_REGION, mayRepeat, viewOfRetry } from "./retry-plan.ts";
+import { TopologyNews } from "./topology-news.ts";
 
 export interface RouterParts {
   readonly clock: Clock;
@@ -28,9 +27,6 @@ export interface RouterParts {
   readonly topology: Pick<TopologyStore, "refresh">;
 }
 
-/** How long a request waits for news of the write region before it is decided by what is known. */
-const NEWS_WITHIN_MS = 500;
-
 /** Where to go next, and by which decision. */
 type Hop =
   | { readonly decided: Decided; readonly endpoint: Endpoint }
@@ -40,9 +36,11 @@ type Hop =
 export class Router {
   readonly #parts: RouterParts;
   readonly #budget = new RetryBudget();
+  readonly #news: TopologyNews;
 
   constructor(parts: RouterParts) {
     this.#parts = parts;
+    this.#news = new TopologyNews(parts);
   }
 
   /** Resolves when it is answered, or nobody is left to answer. Never rejects. */
@@ -60,14 +58,11 @@ export class Router {
 
   /** Decides, attempts, and decides again without what failed, until there is an answer or nothing left to try. */
   async #serve(exchange: Exchange, carrier: Carrier): Promise<Fault | null> {
-    const { clock, events, table, pins } = this.#parts;
+    const { clock, events, table } = this.#parts;
     this.#budget.request(clock.now());
-    const { token } = exchange.reading;
-    const view = needsNews(exchange, table.view) ? await this.#newView(token?.epoch ?? 0) : table.view;
-    let hop = await this.#hop(exchange, firstInputs(exchange.reading, exchange.settings, view, pins));
-    const { inputs: first } = hop.decided;
-    const heldIn = Math.max(0, ...(first.hold?.positions ?? []).map(({ epoch }) => epoch));
-    if (heldIn > view.epoch) hop = await this.#hop(exchange, { ...first, view: await this.#newView(heldIn) });
+    let hop = await this.#firstHop(exchange);
+    const { holdWrites } = exchange.settings.config.failover;
+    if (isHeldBack(hop) && (await this.#news.untilResumed(holdWrites))) hop = await this.#firstHop(exchange);
     Object.assign(exchange, hop.decided);
     if (hop.endpoint === null) return hop.fault;
     const unpinned = await this.#openPin(exchange, carrier, hop.endpoint);
@@ -76,7 +71,7 @@ export class Router {
       if (carrier.gone) return "client_gone";
       const result = await this.#attempt(exchange, carrier, hop.endpoint);
       const { fault } = result;
-      if (fault === "writer_moved") await this.#news();
+      if (fault === "writer_moved") await this.#news.ask();
       if (fault === null || !mayRepeat(exchange, carrier, result) || !attemptsLeft(exchange)) return fault;
       const { inputs } = hop.decided;
       const next = await this.#hop(exchange, { ...inputs, view: viewOfRetry(inputs.view, table.view) });
@@ -89,20 +84,14 @@ export class Router {
     }
   }
 
-  /**
-   * The view after news. When there is none, a write in a newer epoch, as a token or the pin store tells of it, proves that
-   * another region may be the writer by now: then nobody here knows which.
-   */
-  async #newView(epoch: number): Promise<View> {
-    const isNew = await this.#news();
-    const { view } = this.#parts.table;
-    return isNew || epoch <= view.epoch ? view : { ...view, writeRegion: null };
-  }
-
-  /** Asks where writes go by now. Resolves to whether the fleet's memory has said it in time. */
-  #news(): Promise<boolean> {
-    const patience = sleep(NEWS_WITHIN_MS, false, { ref: false });
-    return Promise.race([this.#parts.topology.refresh(), patience]);
+  async #firstHop(exchange: Exchange): Promise<Hop> {
+    const { reading, settings } = exchange;
+    const found = this.#news.viewFor(exchange);
+    const view = found instanceof Promise ? await found : found;
+    const hop = await this.#hop(exchange, firstInputs(reading, settings, view, this.#parts.pins));
+    const { inputs } = hop.decided;
+    const newer = this.#news.viewBeyond(view, inputs.hold);
+    return newer === null ? hop : this.#hop(exchange, { ...inputs, view: await newer });
   }
 
   /** The next endpoint to ask, by a decision that names a region with one; or the decision that refuses. */
@@ -228,13 +217,9 @@ export class Router {
   }
 }
 
-/**
- * Whether this edge may be behind: the write region is being moved, so the next epoch may have begun, or this client has
- * written in one that is not known here.
- */
-function needsNews(exchange: Exchange, view: View): boolean {
-  if (exchange.reading.facts.intent === "static") return false;
-  return view.moving || (exchange.reading.token?.epoch ?? 0) > view.epoch;
+/** A write that is not taken now, and nobody has begun. */
+function isHeldBack(hop: Hop): boolean {
+  return hop.endpoint === null && hop.fault === "writer_moving";
 }
 
 /** Whether the writer was chosen only because nobody knows whether the user is pinned. */

@@ -57,7 +57,10 @@ interface Stage {
   start(id: string): Promise<Edge>;
 }
 
-async function stage(t: TestContext, { probesEvery = "200ms", preferred = "us" } = {}): Promise<Stage> {
+async function stage(
+  t: TestContext,
+  { probesEvery = "200ms", preferred = "us", holdWrites = "10s" } = {},
+): Promise<Stage> {
   const [us, eu] = [new Region(true), new Region(false)];
   const redis = await startRedis({ aged: true });
   t.after(() => redis.stop());
@@ -80,6 +83,7 @@ async function stage(t: TestContext, { probesEvery = "200ms", preferred = "us" }
         regions: preferred === "us" ? { us: usRegion, eu: euRegion } : { eu: euRegion, us: usRegion },
         routing: { policy: "priority", slowStart: "0ms" },
         health: { interval: probesEvery, timeout: "150ms" },
+        failover: { holdWrites },
         consistency: { graceWindow: "20s" },
         proxy: { responseTimeout: "3s" },
       }),
@@ -152,8 +156,31 @@ test("the write region is moved for every edge, and for one that starts later", 
   assert.equal((await ask(on.there, "GET")).said, "eu pin");
 });
 
-test("writes are refused while it is moved, and reads go on", async (t) => {
+test("writes wait while it is moved, and are made once, in the new one; reads go on", async (t) => {
   const on = await stage(t);
+  const moving = move(on.here, {});
+  await eventually(() => on.here.table.view.moving && on.there.table.view.moving);
+  const writes = [on.here, on.there].flatMap((edge) =>
+    ["PUT", "POST"].map((method) => ask(edge, method as "PUT")),
+  );
+  assert.equal((await ask(on.there, "GET", {})).said, "us priority");
+  promoteDatabase(on);
+  assert.equal((await moving).status, 200);
+  for (const { said } of await Promise.all(writes)) assert.equal(said, "eu write");
+  assert.deepEqual([on.us.writes, on.eu.writes], [0, 4]);
+});
+
+test("a write that waits goes on in the old one when the move is given up", async (t) => {
+  const on = await stage(t);
+  await on.here.topology.hold(1, 60_000);
+  await eventually(() => on.there.table.view.moving);
+  const written = ask(on.there, "PUT");
+  await on.here.topology.resume(1);
+  assert.equal((await written).said, "us write");
+});
+
+test("without patience for it writes are refused while it is moved, and reads go on", async (t) => {
+  const on = await stage(t, { holdWrites: "0ms" });
   promoteDatabase(on);
   const moving = move(on.here, {});
   await eventually(() => on.here.table.view.moving && on.there.table.view.moving);

@@ -1,0 +1,79 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { EventBus } from "../events.ts";
+import type { TopologyStore } from "../fleet/topology.ts";
+import type { RegionTable } from "../regions/table.ts";
+import type { Hold } from "../routing/hold.ts";
+import type { View } from "../routing/region.ts";
+import type { Exchange } from "./exchange.ts";
+
+/** How long a request waits for news of the write region before it is decided by what is known. */
+const NEWS_WITHIN_MS = 500;
+/** More writes than these are not held at a time; none of their bodies is read meanwhile. */
+const MOST_HELD = 1_000;
+
+export interface TopologyNewsParts {
+  readonly events: EventBus;
+  readonly table: Pick<RegionTable, "view">;
+  readonly topology: Pick<TopologyStore, "refresh">;
+}
+
+/** Where writes go by now, for requests of an edge that may be behind, or while the write region moves. */
+export class TopologyNews {
+  readonly #parts: TopologyNewsParts;
+  readonly #held = new Set<(isOver: boolean) => void>();
+
+  constructor(parts: TopologyNewsParts) {
+    this.#parts = parts;
+    parts.events.on("epochChanged", ({ moving }) => {
+      if (!moving) for (const go of this.#held) go(true);
+    });
+  }
+
+  /**
+   * What to decide a request by. This edge may be behind: the write region is being moved, so the next epoch may have
+   * begun, or this client has written in one that is not known here.
+   */
+  viewFor({ reading }: Exchange): View | Promise<View> {
+    const { view } = this.#parts.table;
+    const writtenIn = reading.token?.epoch ?? 0;
+    const isBehind = view.moving || writtenIn > view.epoch;
+    return isBehind && reading.facts.intent !== "static" ? this.#newView(writtenIn) : view;
+  }
+
+  /** A newer view than this one, if the user has written in an epoch that is newer, as the pin store tells; else null. */
+  viewBeyond({ epoch }: View, hold: Hold | null): Promise<View> | null {
+    const writtenIn = Math.max(0, ...(hold?.positions ?? []).map((position) => position.epoch));
+    return writtenIn > epoch ? this.#newView(writtenIn) : null;
+  }
+
+  /** Asks where writes go by now. Resolves to whether the fleet's memory has said it in time. */
+  ask(): Promise<boolean> {
+    const patience = sleep(NEWS_WITHIN_MS, false, { ref: false });
+    return Promise.race([this.#parts.topology.refresh(), patience]);
+  }
+
+  /** Resolves to true when writes are taken again, to false when they are not within `waitMs`, or too many wait. */
+  untilResumed(waitMs: number): Promise<boolean> {
+    if (!this.#parts.table.view.moving) return Promise.resolve(true);
+    if (waitMs === 0 || this.#held.size >= MOST_HELD) return Promise.resolve(false);
+    return new Promise((resolve) => {
+      const go = (isOver: boolean): void => {
+        clearTimeout(timer);
+        this.#held.delete(go);
+        resolve(isOver);
+      };
+      const timer = setTimeout(() => go(false), waitMs);
+      this.#held.add(go);
+    });
+  }
+
+  /**
+   * The view after news. When there is none, a write in a newer epoch proves that another region may be the writer by now:
+   * then nobody here knows which.
+   */
+  async #newView(writtenIn: number): Promise<View> {
+    const isNew = await this.ask();
+    const { view } = this.#parts.table;
+    return isNew || writtenIn <= view.epoch ? view : { ...view, writeRegion: null };
+  }
+}
