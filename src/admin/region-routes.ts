@@ -1,6 +1,7 @@
 import { rulesOf } from "../config/rules.ts";
 import type { AdmissionRecord } from "../fleet/admissions.ts";
 import type { RegionStatus } from "../regions/table.ts";
+import { type Move, movesOf, type Objection, objection, type Setting } from "../routing/moves.ts";
 import type { Admission } from "../routing/region.ts";
 import type { AdminApp } from "./app.ts";
 import { audit, callerName } from "./audit.ts";
@@ -14,7 +15,6 @@ import {
   regionsAnswer,
   undrainBody,
 } from "./messages.ts";
-import { movesOf, objection, type Setting } from "./moves.ts";
 import type { AdminParts } from "./parts.ts";
 import { Refusal } from "./problems.ts";
 
@@ -81,7 +81,7 @@ async function change(wanted: AdmissionChange, parts: AdminParts): Promise<unkno
   const setting = settingOf(parts);
   const moves = movesOf(region, record.state, setting);
   const refusal = wanted.force ? null : objection(region, record.state, moves, setting);
-  if (refusal) throw refusal;
+  if (refusal) throw refusalOf(refusal, moves);
 
   const saidBefore = shown(parts.admissions.get().get(region)) ?? { state: before.admission };
   const after = shown(record);
@@ -98,6 +98,12 @@ async function change(wanted: AdmissionChange, parts: AdminParts): Promise<unkno
   const { sessions, requestsInFlight, tunnels } = regionOf(before, parts);
   const affected = { sessions, requestsInFlight, tunnels };
   return { region, dryRun, before: before.admission, admission: after, affected, moves };
+}
+
+function refusalOf({ word, why, instead }: Objection, moves: readonly Move[]): Refusal {
+  const without = word === "write_region" ? " writes" : "";
+  const detail = `${why}. ${instead}, or repeat with force to do without${without}`;
+  return new Refusal(word, detail, word === "last_region" ? { moves } : {});
 }
 
 async function store(region: string, record: AdmissionRecord, parts: AdminParts): Promise<void> {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { type Move, movesOf, objection, type Setting } from "../../src/admin/moves.ts";
+import { type Move, movesOf, objection, type Setting } from "../../src/routing/moves.ts";
 import type { Admission, Region, View } from "../../src/routing/region.ts";
 import type { Rules } from "../../src/routing/rules.ts";
 

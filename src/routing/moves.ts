@@ -1,8 +1,7 @@
-import { decide } from "../routing/decide.ts";
-import type { DecisionInputs, Refused } from "../routing/decision.ts";
-import type { Admission, Region, View } from "../routing/region.ts";
-import type { Rules } from "../routing/rules.ts";
-import { Refusal } from "./problems.ts";
+import { decide } from "./decide.ts";
+import type { DecisionInputs, Refused } from "./decision.ts";
+import type { Admission, Region, View } from "./region.ts";
+import type { Rules } from "./rules.ts";
 
 /** Where a kind of traffic goes: shares of 1, in the order of the regions; or why it is refused. */
 export interface Destination {
@@ -23,6 +22,14 @@ export interface Move {
 export interface Setting {
   readonly view: View;
   readonly rules: Rules;
+}
+
+/** Why a change must not be made. */
+export interface Objection {
+  readonly word: "write_region" | "last_region";
+  readonly why: string;
+  /** What to do instead. */
+  readonly instead: string;
 }
 
 /** Draws per destination; shares are exact to one in a hundred. */
@@ -59,11 +66,11 @@ export function objection(
   admission: Admission,
   moves: readonly Move[],
   { view, rules }: Setting,
-): Refusal | null {
+): Objection | null {
   if (admission === "open") return null;
   if (takesAllWrites(regionId, moves, view, rules)) return writeRegionObjection(regionId);
   const stranded = moves.find((move) => strands(move, regionId, view));
-  return stranded ? lastRegionObjection(regionId, stranded, moves) : null;
+  return stranded ? lastRegionObjection(regionId, stranded) : null;
 }
 
 function takesAllWrites(regionId: string, moves: readonly Move[], view: View, rules: Rules): boolean {
@@ -82,23 +89,22 @@ function isUsable(region: Region | undefined): boolean {
   return region?.admission === "open" && (region.health === "up" || region.health === "degraded");
 }
 
-function writeRegionObjection(regionId: string): Refusal {
-  return new Refusal(
-    "write_region",
-    `${regionId} takes the writes, and no other region may take them over by itself. Make another region the ` +
-      "writer in the configuration and reload it first, or repeat with force to do without writes",
-  );
+function writeRegionObjection(regionId: string): Objection {
+  return {
+    word: "write_region",
+    why: `${regionId} takes the writes, and no other region may take them over by itself`,
+    instead: "Make another region the writer in the configuration and reload it first",
+  };
 }
 
-function lastRegionObjection(regionId: string, move: Move, moves: readonly Move[]): Refusal {
+function lastRegionObjection(regionId: string, move: Move): Objection {
   const readers =
     move.jurisdictions === null ? "readers" : `readers held in ${move.jurisdictions.join(", ")} by residency`;
-  return new Refusal(
-    "last_region",
-    `${regionId} is the last region for ${readers} that is open and up. Undrain or repair another region ` +
-      "first, or repeat with force to do without",
-    { moves },
-  );
+  return {
+    word: "last_region",
+    why: `${regionId} is the last region for ${readers} that is open and up`,
+    instead: "Undrain or repair another region first",
+  };
 }
 
 function destination(
