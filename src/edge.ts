@@ -9,6 +9,7 @@ import type { Config } from "./config/schema.ts";
 import { Pins, type PinsParts } from "./consistency/pins.ts";
 import { EventBus } from "./events.ts";
 import type { AdmissionStore } from "./fleet/admissions.ts";
+import { Calendar } from "./fleet/calendar.ts";
 import { moveWriteRegion } from "./fleet/switchover.ts";
 import type { TopologyStore } from "./fleet/topology.ts";
 import { DecisionRing } from "./observe/decisions.ts";
@@ -28,6 +29,8 @@ import { Prober } from "./regions/probes.ts";
 import { RegionTable } from "./regions/table.ts";
 import { writeRegionOf } from "./regions/view.ts";
 import { Reloader } from "./reload.ts";
+import { movesOf, objection } from "./routing/moves.ts";
+import type { Admission } from "./routing/region.ts";
 import { Shared } from "./shared.ts";
 import { TopologyWatch } from "./topology-watch.ts";
 import { version } from "./version.ts";
@@ -73,6 +76,7 @@ export class Edge {
   readonly tunnels: TunnelHandler;
   readonly admissions: AdmissionStore;
   readonly topology: TopologyStore;
+  readonly calendar: Calendar;
   httpUrl = "";
   adminUrl = "";
 
@@ -119,6 +123,13 @@ export class Edge {
     this.topology = topology;
     this.#topologyWatch = new TopologyWatch({ topology, table: this.table, config: this.config, events });
     admissions.onChange((said) => this.table.setAdmissions(said));
+    this.calendar = new Calendar({
+      clock,
+      events,
+      admissions,
+      objection: (region, admission) => this.#objection(region, admission),
+    });
+    this.calendar.configure(config);
 
     const settings = () => this.#settings;
     const stopping = () => this.#state === "stopping";
@@ -156,6 +167,7 @@ export class Edge {
     await Promise.all([this.#prober.firstRound(), this.#shared.start()]);
     if (this.#shared.isFleet) this.#topologyWatch.follow();
     this.#prober.start();
+    await this.calendar.start();
     const port = await this.#server.listen(http.host, http.port);
     this.httpUrl = `http://${hostInUrl(http.host)}:${port}`;
     this.#state = "ready";
@@ -184,6 +196,7 @@ export class Edge {
     // No client is left; what is still open are writes that somebody has walked away from.
     await Promise.race([this.#requests.idle(), hurried]);
     clearTimeout(cut);
+    await this.calendar.close();
     await this.#prober.stop();
     await this.#admin.close();
     await this.table.close();
@@ -210,9 +223,15 @@ export class Edge {
     this.topology.fileSays(writeRegionOf(config));
     if (this.#shared.isFleet) this.#topologyWatch.follow();
     this.#prober.configure(config);
+    this.calendar.configure(config);
     this.pins.configure(config);
     this.#eventLog.setAccess(config.log.access);
     this.#options.log.level = config.log.level;
+  }
+
+  #objection(region: string, admission: Admission): string | null {
+    const setting = { view: this.table.view, rules: this.#settings.rules };
+    return objection(region, admission, movesOf(region, admission, setting), setting)?.why ?? null;
   }
 
   #prepare(config: Config): Settings {
@@ -252,6 +271,7 @@ export class Edge {
           ask: (region) => this.#prober.ask(region),
           isShared: this.#shared.isFleet,
         }),
+      schedule: () => this.calendar.status(),
       pins: this.pins,
       decisions: new DecisionRing(this.events),
       metrics: this.#metrics,

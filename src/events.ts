@@ -76,6 +76,15 @@ export interface EdgeEvents {
     readonly by: string;
     readonly why: string;
   };
+  /** A window of the calendar is in force, or no more; said by every edge, whoever has begun or ended it. */
+  maintenanceBegan: {
+    readonly region: string;
+    readonly admission: Admission;
+    /** An ISO date and time. */
+    readonly until: string;
+    readonly why: string;
+  };
+  maintenanceEnded: { readonly region: string; readonly by: string; readonly why: string };
   /** Another write region, another epoch, or writes are held or taken again. */
   epochChanged: {
     readonly epoch: number;

@@ -29,7 +29,7 @@ const LIBRARIES: Record<string, RegExp> = {
   zod: /^(config\/|admin\/|regions\/answer\.ts$)/,
   yaml: /^config\//,
   commander: /^(main\.ts|cli\/)/,
-  "node-cron": /^fleet\//,
+  "node-cron": /^(fleet\/calendar[\w-]*|config\/cron)\.ts$/,
   "prom-client": /^observe\//,
   pino: /^observe\//,
 };

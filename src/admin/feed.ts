@@ -6,6 +6,8 @@ import type { EdgeEvents, EventBus } from "../events.ts";
 export const FEED_EVENTS = [
   "healthChanged",
   "admissionChanged",
+  "maintenanceBegan",
+  "maintenanceEnded",
   "epochChanged",
   "endpointEjected",
   "warned",

@@ -151,6 +151,19 @@ export const writeRegionAnswer = z.strictObject({
   heldMs: milliseconds.describe("For how long no edge took writes."),
 });
 
+const maintenance = z.strictObject({
+  region: z.string(),
+  action: z.enum(["drain", "close"]),
+  cron: z.string(),
+  timezone: z.string(),
+  lasts: z.string().describe("As in the file, `30m`."),
+  reason: z.string().nullable(),
+  next: instant.nullable().describe("When the next window begins, the one that is open not counted."),
+  open: z.boolean().describe("Whether the region is out of service for it now."),
+  until: instant.nullable().describe("When the window that is open ends."),
+});
+export const scheduleAnswer = z.strictObject({ maintenance: z.array(maintenance) });
+
 const destination = z.strictObject({
   regions: z.array(z.strictObject({ region: z.string(), share: z.number().min(0).max(1) })),
   fault: z.string().nullable().describe("Why it would be refused, if it would."),

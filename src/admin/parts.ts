@@ -4,6 +4,7 @@ import type { ConfigProblem } from "../config/load.ts";
 import type { Pid, PinInspection } from "../consistency/store.ts";
 import type { EventBus, RequestRecord } from "../events.ts";
 import type { AdmissionStore } from "../fleet/admissions.ts";
+import type { ScheduledMaintenance } from "../fleet/calendar.ts";
 import type { Moved } from "../fleet/switchover.ts";
 import type { RegionTable } from "../regions/table.ts";
 import type { DecisionInputs } from "../routing/decision.ts";
@@ -57,6 +58,8 @@ export interface AdminParts {
   readonly admissions: Pick<AdmissionStore, "get" | "set">;
   /** Rejects with `NotMoved` or `TopologyAway`. */
   moveWriteRegion(wanted: { readonly region: string; readonly force: boolean }): Promise<Moved>;
+  /** The calendar, in the order of the file. */
+  schedule(): readonly ScheduledMaintenance[];
   readonly pins: {
     /** Rejects when the store cannot be asked. */
     inspect(pid: Pid): Promise<PinInspection | null>;

@@ -69,7 +69,9 @@ export function addAdmissionRoutes(app: AdminApp, parts: AdminParts): void {
   const undrain = { ...common, summary: "Open again.", body: undrainBody };
   app.post("/v1/regions/:id/undrain", { schema: undrain, config: { change: "undrain" } }, (request) => {
     const { params, query, body } = request;
-    const record = recordOf("open", body.reason ?? "open again", callerName(request), null, parts);
+    const said = recordOf("open", body.reason ?? "open again", callerName(request), null, parts);
+    // Whose window it ends, so that the calendar does not begin it again, whatever its clock says.
+    const record = { ...said, window: parts.admissions.get().get(params.id)?.window };
     return change({ region: params.id, record, what: "undrain", dryRun: query.dryRun, force: true }, parts);
   });
 }

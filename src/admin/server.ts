@@ -10,6 +10,7 @@ import type { AdminParts } from "./parts.ts";
 import { addPinRoutes } from "./pin-routes.ts";
 import { Refusal, refusalOf } from "./problems.ts";
 import { addAdmissionRoutes, addRegionRoutes } from "./region-routes.ts";
+import { addScheduleRoutes } from "./schedule-routes.ts";
 import { addProbeRoutes, addStatusRoutes } from "./watch-routes.ts";
 import { addWriteRegionRoutes } from "./write-region-routes.ts";
 
@@ -41,6 +42,7 @@ export function createAdmin(parts: AdminParts, log: FastifyBaseLogger): Admin {
   addRegionRoutes(app, parts);
   addAdmissionRoutes(app, parts);
   addWriteRegionRoutes(app, parts);
+  addScheduleRoutes(app, parts);
   addDecisionRoutes(app, parts);
   addPinRoutes(app, parts);
   addConfigRoutes(app, parts);

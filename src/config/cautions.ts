@@ -1,5 +1,6 @@
 import type { Finding, Path } from "./problems.ts";
 import { type ConfigRule, regionsOf, writersOf } from "./rule.ts";
+import { scheduleCautions } from "./schedule-rules.ts";
 import type { Config } from "./schema.ts";
 import { formatDuration } from "./values.ts";
 
@@ -14,6 +15,7 @@ export const cautions: readonly ConfigRule[] = [
   { about: ["routing"], find: shadowedPath },
   { about: ["listen"], find: everybodyTrusted },
   { about: ["proxy"], find: longConnect },
+  ...scheduleCautions,
 ];
 
 function finding(path: Path, message: string, hint: string): Finding {

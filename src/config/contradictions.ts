@@ -2,6 +2,7 @@ import type { Finding, Path } from "./problems.ts";
 import { pathText } from "./problems.ts";
 import { redisContradictions } from "./redis-contradictions.ts";
 import { type ConfigRule, isLoopback, isWildcard, regionsOf, repeats, writersOf } from "./rule.ts";
+import { scheduleContradictions } from "./schedule-rules.ts";
 import type { Config } from "./schema.ts";
 import { didYouMean } from "./spelling.ts";
 import { formatDuration } from "./values.ts";
@@ -30,6 +31,7 @@ export const contradictions: readonly ConfigRule[] = [
   { about: ["admin"], find: tokenTwice },
   { about: ["listen", "admin"], find: samePort },
   ...redisContradictions,
+  ...scheduleContradictions,
 ];
 
 function finding(path: Path, message: string, hint: string): Finding {

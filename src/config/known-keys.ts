@@ -6,7 +6,7 @@ import { closest } from "./spelling.ts";
 const LATER: Readonly<Record<string, string>> = {
   "listen.https": "it comes in a later version; until then end TLS in front of the edge",
   "listen.proxyProtocol": "it comes in a later version; until then send X-Forwarded-For from trustedProxies",
-  schedule: "it comes in a later version; until then drain and undrain through the admin API",
+  "schedule.drills": "it comes in a later version; until then drain and undrain through the admin API",
 };
 
 /** An unknown key, with the remedy that fits: a later version, a typing error, another place, or the keys there are. */

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { identity } from "./schema-identity.ts";
 import { health, region, routing } from "./schema-regions.ts";
+import { schedule } from "./schema-schedule.ts";
 import {
   cookieName,
   duration,
@@ -248,6 +249,7 @@ export const configSchema = z
     affinity: affinity.prefault({}).describe("Keeps a session where it is."),
     consistency: consistency.prefault({}).describe("Read-your-writes."),
     failover: failover.prefault({}).describe("How the write region moves."),
+    schedule: schedule.prefault({}).describe("What happens by the clock."),
     proxy: proxy.prefault({}).describe("How requests are forwarded."),
     shutdown: shutdown.prefault({}).describe("How this edge stops."),
     log: log.prefault({}).describe("What is logged, as JSON lines on standard output."),

@@ -8,6 +8,14 @@ export interface AdmissionRecord {
   readonly sinceWallMs: number;
   /** When a drain turns into a close; null when it does not. */
   readonly deadlineWallMs: number | null;
+  /** The window of the calendar that it is about; left out when it is about none. */
+  readonly window?: WindowMark | undefined;
+}
+
+/** Of which window a drain or close is, and when it is over by itself. */
+export interface WindowMark {
+  readonly id: string;
+  readonly endWallMs: number;
 }
 
 /** The operator's word on each region by name; a region without one is open. */
@@ -19,6 +27,11 @@ export interface AdmissionStore {
   get(): Admissions;
   /** The last word wins. Resolves when it is stored; rejects with {@link AdmissionStoreAway} when it is not. */
   set(region: string, record: AdmissionRecord): Promise<void>;
+  /**
+   * The same, unless somebody has said another word since `last`; undefined is that nobody has said any. Resolves to
+   * whether it is stored.
+   */
+  setAfter(region: string, last: AdmissionRecord | undefined, record: AdmissionRecord): Promise<boolean>;
   /** Calls back after every change, until the function it returns is called. */
   onChange(listener: (admissions: Admissions) => void): () => void;
   /** Reads what is stored and goes on following it. Resolves even when the store does not answer. */
@@ -61,6 +74,16 @@ export class MemoryAdmissionStore implements AdmissionStore {
 
   async set(region: string, record: AdmissionRecord): Promise<void> {
     this.#board.replace(new Map(this.#board.get()).set(region, record));
+  }
+
+  async setAfter(
+    region: string,
+    last: AdmissionRecord | undefined,
+    record: AdmissionRecord,
+  ): Promise<boolean> {
+    if (this.#board.get().get(region) !== last) return false;
+    await this.set(region, record);
+    return true;
   }
 
   onChange(listener: (admissions: Admissions) => void): () => void {

@@ -7,7 +7,22 @@ import {
   type AdmissionStore,
   AdmissionStoreAway,
   type Admissions,
+  type WindowMark,
 } from "./admissions.ts";
+
+/** ARGV[3] into the field ARGV[1], if ARGV[2] still stands there; an empty text is nothing. On one key, so it may run late or twice. */
+const SET_AFTER = `
+if (redis.call('HGET', KEYS[1], ARGV[1]) or '') ~= ARGV[2] then return 0 end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
+return 1
+`;
+
+interface AdmissionCommands {
+  meridianSetAfter(key: string, field: string, last: string, json: string): Promise<unknown>;
+}
+
+/** Records as they stand in Redis: only the very same text is the same word. */
+const TEXTS = new WeakMap<AdmissionRecord, string>();
 
 const FIELD_PREFIX = "admission:";
 /** Edges follow within 2 s: one interval with its jitter, one command time-out, and room. */
@@ -21,7 +36,7 @@ const START_PAUSE_MS = 20;
  * by polling, because a poll cannot miss what publish/subscribe can. While Redis is away the last known holds.
  */
 export class RedisAdmissionStore implements AdmissionStore {
-  readonly #client: RedisClient;
+  readonly #client: RedisClient & AdmissionCommands;
   readonly #key: string;
   readonly #chance: () => number;
   readonly #board = new AdmissionBoard();
@@ -32,7 +47,8 @@ export class RedisAdmissionStore implements AdmissionStore {
 
   /** The connection stays its maker's to close. */
   constructor(client: RedisClient, namespace: string, chance: () => number = Math.random) {
-    this.#client = client;
+    client.defineCommand("meridianSetAfter", { lua: SET_AFTER, numberOfKeys: 1 });
+    this.#client = client as RedisClient & AdmissionCommands;
     this.#key = `${namespace}:topology`;
     this.#chance = chance;
   }
@@ -42,12 +58,17 @@ export class RedisAdmissionStore implements AdmissionStore {
   }
 
   async set(region: string, record: AdmissionRecord): Promise<void> {
-    try {
-      await this.#client.hset(this.#key, FIELD_PREFIX + region, JSON.stringify(record));
-    } catch (error) {
-      throw new AdmissionStoreAway(`Redis did not take the change: ${redisCause(error)}`, { cause: error });
-    }
-    await this.#poll();
+    await this.#change(() => this.#client.hset(this.#key, FIELD_PREFIX + region, JSON.stringify(record)));
+  }
+
+  async setAfter(
+    region: string,
+    last: AdmissionRecord | undefined,
+    record: AdmissionRecord,
+  ): Promise<boolean> {
+    const texts = [last === undefined ? "" : textOf(last), JSON.stringify(record)] as const;
+    const field = FIELD_PREFIX + region;
+    return (await this.#change(() => this.#client.meridianSetAfter(this.#key, field, ...texts))) === 1;
   }
 
   onChange(listener: (admissions: Admissions) => void): () => void {
@@ -64,6 +85,17 @@ export class RedisAdmissionStore implements AdmissionStore {
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#timer);
+  }
+
+  async #change(command: () => Promise<unknown>): Promise<unknown> {
+    let answer: unknown;
+    try {
+      answer = await command();
+    } catch (error) {
+      throw new AdmissionStoreAway(`Redis did not take the change: ${redisCause(error)}`, { cause: error });
+    }
+    await this.#poll();
+    return answer;
   }
 
   /** False when Redis did not answer: the last known holds, and the pin store's breaker has told the world. */
@@ -87,7 +119,7 @@ export class RedisAdmissionStore implements AdmissionStore {
     if (seen !== this.#seen) this.#board.replace(stored);
     this.#seen = seen;
     for (const [region, record] of lost)
-      await this.#client.hsetnx(this.#key, FIELD_PREFIX + region, JSON.stringify(record));
+      await this.#client.hsetnx(this.#key, FIELD_PREFIX + region, textOf(record));
   }
 
   #pollLater(): void {
@@ -111,20 +143,35 @@ function readAdmissions(fields: Readonly<Record<string, string>>): Map<string, A
 function readRecord(json: string): AdmissionRecord | null {
   try {
     const given: unknown = JSON.parse(json);
-    return isRecord(given) ? given : null;
+    if (!isRecord(given)) return null;
+    TEXTS.set(given, json);
+    return given;
   } catch {
     return null;
   }
 }
 
+function textOf(record: AdmissionRecord): string {
+  return TEXTS.get(record) ?? JSON.stringify(record);
+}
+
 function isRecord(given: unknown): given is AdmissionRecord {
   if (typeof given !== "object" || given === null) return false;
-  const { state, reason, by, sinceWallMs, deadlineWallMs } = given as Partial<Record<string, unknown>>;
+  const { state, reason, by, sinceWallMs, deadlineWallMs, window } = given as Partial<
+    Record<string, unknown>
+  >;
   return (
     (state === "open" || state === "draining" || state === "closed") &&
     typeof reason === "string" &&
     typeof by === "string" &&
     typeof sinceWallMs === "number" &&
-    (deadlineWallMs === null || typeof deadlineWallMs === "number")
+    (deadlineWallMs === null || typeof deadlineWallMs === "number") &&
+    (window === undefined || isMark(window))
   );
+}
+
+function isMark(given: unknown): given is WindowMark {
+  if (typeof given !== "object" || given === null) return false;
+  const { id, endWallMs } = given as Partial<Record<string, unknown>>;
+  return typeof id === "string" && typeof endWallMs === "number";
 }

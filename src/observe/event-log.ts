@@ -51,6 +51,8 @@ function eventWriters(logger: Logger, throttle: Throttle): Writers {
     endpointEjected: (event) => logger.warn(event, "endpoint ejected"),
     epochChanged: (event) => logger.info(event, "write region"),
     admissionChanged: (event) => logger.info(event, "admission changed"),
+    maintenanceBegan: (event) => logger.info(event, "maintenance began"),
+    maintenanceEnded: (event) => logger.info(event, "maintenance ended"),
     redisState: (event) => logger[event.up ? "info" : "warn"](event, event.up ? "redis up" : "redis down"),
     feedState: (event) =>
       logger[event.behind ? "warn" : "info"](event, event.behind ? "pin feed behind" : "pin feed fresh"),

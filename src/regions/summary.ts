@@ -9,6 +9,8 @@ export interface OperatorAdmission {
   readonly by: string;
   /** When a drain becomes a close, by the wall clock that all edges share; null for never. */
   readonly deadlineWallMs: number | null;
+  /** The maintenance window that it is for, which is over at its time whether or not anybody can say so. */
+  readonly window?: { readonly endWallMs: number } | undefined;
 }
 
 /** Where no operator has spoken; a region that no longer asks for a drain is open by its own word. */
@@ -66,7 +68,8 @@ export function regionWriter(endpoints: readonly EndpointState[]): boolean | nul
 }
 
 /**
- * The operator's word, or the region's own. A drain whose deadline has passed is a close. A region whose
+ * The operator's word, or the region's own. A drain whose deadline has passed is a close; one whose window is over is
+ * none. A region whose
  * every endpoint in service asks to be drained is draining, but cannot open what an operator has closed.
  */
 export function effectiveAdmission(
@@ -74,11 +77,19 @@ export function effectiveAdmission(
   endpoints: readonly EndpointState[],
   wallMs: number,
 ): EffectiveAdmission {
-  const { state, by, reason: why, deadlineWallMs } = operator ?? UNSAID;
+  const { state, by, why, deadlineWallMs } = saidOf(operator, wallMs);
   const isOver = state === "draining" && deadlineWallMs !== null && wallMs >= deadlineWallMs;
   if (isOver) return { state: "closed", by, why: `${why} (the drain's deadline has passed)` };
   const serving = endpoints.filter((endpoint) => endpoint.serving);
   const isLeaving = serving.length > 0 && serving.every((endpoint) => endpoint.draining);
   if (state === "open" && isLeaving) return { state: "draining", by: "region", why: "its probes ask for it" };
   return { state, by, why };
+}
+
+function saidOf(operator: OperatorAdmission | undefined, wallMs: number) {
+  const { state, by, reason, deadlineWallMs, window } = operator ?? UNSAID;
+  const isPast = state !== "open" && window !== undefined && wallMs >= window.endWallMs;
+  if (isPast)
+    return { state: "open", by, why: `${reason} (its window is over)`, deadlineWallMs: null } as const;
+  return { state, by, why: reason, deadlineWallMs };
 }

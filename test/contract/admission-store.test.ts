@@ -61,6 +61,26 @@ describe("the admissions of a fleet", () => {
     assert.deepEqual((await edge()).get().get("eu-west"), DRAINING);
   });
 
+  it("are changed only after the word that the edge has heard, when it asks for that", async () => {
+    const [here, there] = [await edge(), await edge()];
+    assert.equal(await here.setAfter("eu-west", undefined, DRAINING), true);
+    assert.equal(await there.setAfter("eu-west", undefined, { ...DRAINING, by: "another" }), false);
+    assert.deepEqual(there.get().get("eu-west"), DRAINING);
+    const window = { id: "eu-west|0 2 * * 0|now", endWallMs: 1_790_000_000_000 };
+    const last = there.get().get("eu-west");
+    assert.equal(await there.setAfter("eu-west", last, { ...DRAINING, window }), true);
+    assert.equal(await here.setAfter("eu-west", here.get().get("eu-west"), DRAINING), false);
+    assert.deepEqual(here.get().get("eu-west")?.window, window);
+    assert.equal(await here.setAfter("eu-west", here.get().get("eu-west"), DRAINING), true);
+  });
+
+  it("are changed after a word that a newer edge has said, with more in it than this one knows", async () => {
+    const json = JSON.stringify({ mood: "good", ...DRAINING, reason: "why" }, null, 1);
+    await server.command(`HSET meridian:topology admission:eu-west ${JSON.stringify(json)}`);
+    const here = await edge();
+    assert.equal(await here.setAfter("eu-west", here.get().get("eu-west"), DRAINING), true);
+  });
+
   it("hold while Redis is away, and a change is refused", async () => {
     const here = await edge();
     await here.set("eu-west", DRAINING);

@@ -29,6 +29,7 @@ const CALLS = [
   "POST /v1/regions/{id}/close",
   "POST /v1/regions/{id}/undrain",
   "POST /v1/write-region",
+  "GET /v1/schedule",
   "POST /v1/explain",
   "GET /v1/decisions/{requestId}",
   "POST /v1/pins/lookup",

@@ -82,6 +82,7 @@ export async function adminEdge(given: object = {}, admissions: AdmissionStore =
     admissions,
     moveWriteRegion: (wanted) =>
       moveWriteRegion(wanted, { topology, view: () => table.view, ask: async () => true, isShared: false }),
+    schedule: () => [],
     pins,
     decisions: { get: (id) => edge.requests.get(id) ?? null },
     metrics: { contentType: "text/plain; version=0.0.4", render: async () => "meridian_build_info 1\n" },

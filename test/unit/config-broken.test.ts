@@ -183,9 +183,55 @@ const rows: readonly Row[] = [
     "3:3: listen.https: unknown key (it comes in a later version; until then end TLS in front of the edge)",
   ],
   [
-    "a schedule, which comes later",
-    [REGIONS, "schedule: { maintenance: [] }"],
-    "2:1: schedule: unknown key (it comes in a later version; until then drain and undrain through the admin API)",
+    "drills, which come later",
+    [REGIONS, "schedule: { drills: [] }"],
+    "2:13: schedule.drills: unknown key (it comes in a later version; until then drain and undrain through the admin API)",
+  ],
+  [
+    "a cron expression with too few fields",
+    [REGIONS, "schedule: { maintenance: [{ region: us, cron: 0 2 * *, lasts: 30m, action: drain }] }"],
+    "2:47: schedule.maintenance[0].cron: expected a cron expression (it has minute, hour, day of month, month, day of week, such as 0 2 * * 0 for Sundays at two)",
+  ],
+  [
+    "a cron expression with an hour that no day has",
+    [REGIONS, "schedule: { maintenance: [{ region: us, cron: 0 25 * * *, lasts: 30m, action: drain }] }"],
+    "2:47: schedule.maintenance[0].cron: 25 is not readable (the hour is 0-23)",
+  ],
+  [
+    "a cron expression for a day that no month has",
+    [REGIONS, "schedule: { maintenance: [{ region: us, cron: 0 2 30 2 *, lasts: 30m, action: drain }] }"],
+    "2:47: schedule.maintenance[0].cron: no month has this day (the day of the month is 1-31, or L for the last)",
+  ],
+  [
+    "a cron expression that never comes true",
+    [REGIONS, "schedule: { maintenance: [{ region: us, cron: 0 2 31 * 1#1, lasts: 30m, action: drain }] }"],
+    "2:47: schedule.maintenance[0].cron: no day is ever like this (leave one of its fields *)",
+  ],
+  [
+    "a time zone that does not exist",
+    [
+      REGIONS,
+      "schedule:",
+      "  maintenance:",
+      "    - { region: us, cron: 0 2 * * 0, lasts: 30m, action: drain, timezone: Europe/Berlim }",
+    ],
+    "4:75: schedule.maintenance[0].timezone: no such time zone (did you mean Europe/Berlin?)",
+  ],
+  [
+    "maintenance of a region that does not exist",
+    [REGIONS, "schedule: { maintenance: [{ region: uss, cron: 0 2 * * 0, lasts: 30m, action: drain }] }"],
+    "2:37: schedule.maintenance[0].region: no such region (did you mean us?)",
+  ],
+  [
+    "maintenance that lasts a fortnight, and is neither drain nor close",
+    [REGIONS, "schedule: { maintenance: [{ region: us, cron: 0 2 1 * *, lasts: 14d, action: stop }] }"],
+    "2:65: schedule.maintenance[0].lasts: expected at most 7d",
+    "2:78: schedule.maintenance[0].action: expected one of drain, close",
+  ],
+  [
+    "maintenance that begins again before it has ended",
+    [REGIONS, "schedule: { maintenance: [{ region: us, cron: 0 * * * *, lasts: 1h, action: drain }] }"],
+    "2:65: schedule.maintenance[0].lasts: 1h is not shorter than the 1h from one start to the next (shorten it, or let it begin less often)",
   ],
   [
     "a duration without a unit",

@@ -171,6 +171,23 @@ describe("a warning", () => {
       `${REGIONS}\n${SECRET}\n${REDIS}\nproxy: { connectTimeout: 30s }`,
       "4:26: warning: proxy.connectTimeout: never reached, for responseTimeout ends after 30s (make it shorter)",
     ],
+    [
+      "maintenance of the only writer",
+      `${REGIONS}\n${SECRET}\n${REDIS}\nschedule:\n  maintenance:\n    - { region: us, cron: 0 2 * * 0, lasts: 30m, action: close }`,
+      "6:17: warning: schedule.maintenance[0].region: the close is refused each time, as long as us takes the writes (move the write region before it begins, or leave it out)",
+    ],
+    [
+      "two windows of a region at a time",
+      `regions:\n  us: { role: writer, endpoints: [http://10.0.0.1:80] }\n  eu: { role: replica, endpoints: [http://10.0.0.2:80] }\n${SECRET}\n${REDIS}\n` +
+        "schedule:\n  maintenance:\n    - { region: eu, cron: 0 2 * * 0, lasts: 90m, action: close }\n    - { region: eu, cron: 0 3 1 * *, lasts: 30m, action: drain }",
+      "9:27: warning: schedule.maintenance[1].cron: begins while maintenance[0] of eu lasts, and waits for its end (keep the windows of a region apart)",
+    ],
+    [
+      "windows of all regions at a time",
+      `regions:\n  us: { role: writer, endpoints: [http://10.0.0.1:80] }\n  eu: { role: writer, endpoints: [http://10.0.0.2:80] }\nrouting: { topology: multi-writer }\n${SECRET}\n${REDIS}\n` +
+        "schedule:\n  maintenance:\n    - { region: eu, cron: 0 2 * * 0, lasts: 90m, action: close }\n    - { region: us, cron: 30 2 * * 0, lasts: 30m, action: drain }",
+      "10:27: warning: schedule.maintenance[1].cron: begins while all other regions have theirs, so it is refused (keep the windows of the last two regions apart)",
+    ],
   ];
   const quiet: readonly (readonly [name: string, more: string])[] = [
     ["of one writer under multi-writer", "routing: { topology: multi-writer }"],

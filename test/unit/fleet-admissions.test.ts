@@ -33,6 +33,15 @@ describe("the admissions of a lone edge", () => {
     assert.equal(before.size, 0);
   });
 
+  it("are changed only after the word that is the last, when asked for that", async () => {
+    const store = new MemoryAdmissionStore();
+    assert.equal(await store.setAfter("eu-west", DRAINING, DRAINING), false);
+    assert.equal(await store.setAfter("eu-west", undefined, DRAINING), true);
+    assert.equal(await store.setAfter("eu-west", undefined, DRAINING), false);
+    assert.equal(await store.setAfter("eu-west", DRAINING, { ...DRAINING, state: "open" }), true);
+    assert.equal(store.get().get("eu-west")?.state, "open");
+  });
+
   it("are told to whoever listens, until it listens no more", async () => {
     const store = new MemoryAdmissionStore();
     const heard: number[] = [];

@@ -334,6 +334,18 @@ test("the write region is the configured writer, and nobody under multi-writer",
   assert.equal(many.table.view.writeRegion, null);
 });
 
+test("a drain for a window is over with the window, whether or not anybody can say so", () => {
+  const world = new World();
+  const window = { endWallMs: world.clock.wall() + 1_000 };
+  world.table.setAdmissions(new Map([["eu-west", { ...operator("draining"), window }]]));
+  world.pass(750);
+  assert.equal(world.region("eu-west").admission, "draining");
+  world.pass(250);
+  assert.equal(world.region("eu-west").admission, "open");
+  world.table.setAdmissions(new Map([["eu-west", operator("closed")]]));
+  assert.equal(world.region("eu-west").admission, "closed");
+});
+
 test("an operator's drain is in force until its deadline, then the region is closed", () => {
   const world = new World();
   world.table.setAdmissions(new Map([["eu-west", operator("draining", world.clock.wall() + 1_000)]]));

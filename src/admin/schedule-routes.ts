@@ -1,0 +1,36 @@
+import { formatDuration } from "../config/values.ts";
+import type { ScheduledMaintenance } from "../fleet/calendar.ts";
+import type { AdminApp } from "./app.ts";
+import { scheduleAnswer } from "./messages.ts";
+import type { AdminParts } from "./parts.ts";
+
+/** The calendar. */
+export function addScheduleRoutes(app: AdminApp, parts: AdminParts): void {
+  const schema = {
+    summary: "What happens by the clock, and when next.",
+    response: { 200: scheduleAnswer },
+  };
+  app.get("/v1/schedule", { config: { access: "viewer" }, schema }, () => ({
+    maintenance: parts.schedule().map(shown),
+  }));
+}
+
+function shown({ entry, nextWallMs, untilWallMs }: ScheduledMaintenance) {
+  const { region, cron, timezone, lasts, action, reason = null } = entry;
+  const [next, until] = [instant(nextWallMs), instant(untilWallMs)];
+  return {
+    region,
+    action,
+    cron,
+    timezone,
+    lasts: formatDuration(lasts),
+    reason,
+    next,
+    open: until !== null,
+    until,
+  };
+}
+
+function instant(wallMs: number | null): string | null {
+  return wallMs === null ? null : new Date(wallMs).toISOString();
+}
