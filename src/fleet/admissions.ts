@@ -1,4 +1,5 @@
 import type { Admission } from "../routing/region.ts";
+import { Board } from "./board.ts";
 
 /** What an operator has said of a region. */
 export interface AdmissionRecord {
@@ -44,29 +45,9 @@ export class AdmissionStoreAway extends Error {
   override name = "AdmissionStoreAway";
 }
 
-/** The present admissions and who wants to hear of the next. */
-export class AdmissionBoard {
-  readonly #listeners = new Set<(admissions: Admissions) => void>();
-  #admissions: Admissions = new Map();
-
-  get(): Admissions {
-    return this.#admissions;
-  }
-
-  replace(admissions: Admissions): void {
-    this.#admissions = admissions;
-    for (const listener of this.#listeners) listener(admissions);
-  }
-
-  onChange(listener: (admissions: Admissions) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
-  }
-}
-
 /** Admissions of a lone edge; a restart forgets them. */
 export class MemoryAdmissionStore implements AdmissionStore {
-  readonly #board = new AdmissionBoard();
+  readonly #board = new Board<Admissions>(new Map());
 
   get(): Admissions {
     return this.#board.get();

@@ -1,14 +1,13 @@
-import { setTimeout as sleep } from "node:timers/promises";
-import { systemClock } from "../clock.ts";
 import { type RedisClient, redisCause } from "../redis.ts";
 import {
-  AdmissionBoard,
   type AdmissionRecord,
   type AdmissionStore,
   AdmissionStoreAway,
   type Admissions,
   type WindowMark,
 } from "./admissions.ts";
+import { Board } from "./board.ts";
+import { POLL_INTERVAL_MS, Polling } from "./polling.ts";
 
 /** ARGV[3] into the field ARGV[1], if ARGV[2] still stands there; an empty text is nothing. On one key, so it may run late or twice. */
 const SET_AFTER = `
@@ -25,32 +24,25 @@ interface AdmissionCommands {
 const TEXTS = new WeakMap<AdmissionRecord, string>();
 
 const FIELD_PREFIX = "admission:";
-/** Edges follow within 2 s: one interval with its jitter, one command time-out, and room. */
-const POLL_INTERVAL_MS = 1_000;
-const POLL_JITTER = 0.1;
-const START_PATIENCE_MS = 1_000;
-const START_PAUSE_MS = 20;
 
 /**
  * Admissions that all edges share, in the hash `NAMESPACE:topology`, one JSON field for each region. Followed
- * by polling, because a poll cannot miss what publish/subscribe can. While Redis is away the last known holds.
+ * by polling. While Redis is away the last known holds.
  */
 export class RedisAdmissionStore implements AdmissionStore {
   readonly #client: RedisClient & AdmissionCommands;
   readonly #key: string;
-  readonly #chance: () => number;
-  readonly #board = new AdmissionBoard();
+  readonly #polling: Polling;
+  readonly #board = new Board<Admissions>(new Map());
   /** The board as last read, to tell a change. */
   #seen = "";
-  #timer: NodeJS.Timeout | undefined;
-  #closed = false;
 
   /** The connection stays its maker's to close. */
   constructor(client: RedisClient, namespace: string, chance: () => number = Math.random) {
     client.defineCommand("meridianSetAfter", { lua: SET_AFTER, numberOfKeys: 1 });
     this.#client = client as RedisClient & AdmissionCommands;
     this.#key = `${namespace}:topology`;
-    this.#chance = chance;
+    this.#polling = new Polling({ poll: () => this.#poll(), intervalMs: () => POLL_INTERVAL_MS, chance });
   }
 
   get(): Admissions {
@@ -75,16 +67,12 @@ export class RedisAdmissionStore implements AdmissionStore {
     return this.#board.onChange(listener);
   }
 
-  /** An edge must not open for clients before it knows what is drained, if Redis can tell it within a second. */
-  async start(): Promise<void> {
-    const giveUpAtMs = systemClock.now() + START_PATIENCE_MS;
-    while (!(await this.#poll()) && systemClock.now() < giveUpAtMs) await sleep(START_PAUSE_MS);
-    this.#pollLater();
+  start(): Promise<void> {
+    return this.#polling.start();
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
-    clearTimeout(this.#timer);
+    this.#polling.close();
   }
 
   async #change(command: () => Promise<unknown>): Promise<unknown> {
@@ -120,13 +108,6 @@ export class RedisAdmissionStore implements AdmissionStore {
     this.#seen = seen;
     for (const [region, record] of lost)
       await this.#client.hsetnx(this.#key, FIELD_PREFIX + region, textOf(record));
-  }
-
-  #pollLater(): void {
-    if (this.#closed) return;
-    const delayMs = POLL_INTERVAL_MS * (1 + POLL_JITTER * (2 * this.#chance() - 1));
-    this.#timer = setTimeout(() => void this.#poll().then(() => this.#pollLater()), delayMs);
-    this.#timer.unref();
   }
 }
 

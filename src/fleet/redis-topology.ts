@@ -1,8 +1,7 @@
 import { randomBytes } from "node:crypto";
-import { setTimeout as sleep } from "node:timers/promises";
-import { systemClock } from "../clock.ts";
 import { type RedisClient, redisCause } from "../redis.ts";
 import { type Position, readPosition, writePosition } from "../routing/position.ts";
+import { POLL_INTERVAL_MS, Polling } from "./polling.ts";
 import {
   type Promotion,
   promoted,
@@ -13,13 +12,8 @@ import {
 } from "./topology.ts";
 import { FOLLOW, HOLD, PROMOTE, RESUME } from "./topology-script.ts";
 
-/** Edges follow within 2 s: one interval with its jitter, one command time-out, and room. */
-const POLL_INTERVAL_MS = 1_000;
 /** While the write region moves, each edge should know of its end at once. */
 const MOVING_POLL_INTERVAL_MS = 100;
-const POLL_JITTER = 0.1;
-const START_PATIENCE_MS = 1_000;
-const START_PAUSE_MS = 20;
 /** Tells this edge's holds from others'. */
 const HOLDER_BYTES = 9;
 
@@ -49,15 +43,13 @@ interface TopologyCommands {
 export class RedisTopologyStore implements TopologyStore {
   readonly #client: RedisClient & TopologyCommands;
   readonly #key: string;
-  readonly #chance: () => number;
+  readonly #polling: Polling;
   readonly #board: TopologyBoard;
   readonly #holder = randomBytes(HOLDER_BYTES).toString("base64url");
   /** The question that is waiting for its answer, and the one that will be put after it. */
   #asking: Promise<boolean> | null = null;
   #next: Promise<boolean> | null = null;
-  #timer: NodeJS.Timeout | undefined;
   #lapse: NodeJS.Timeout | undefined;
-  #closed = false;
 
   /** The connection stays its maker's to close. `first` is what the file says. */
   constructor(client: RedisClient, namespace: string, first: Topology, chance: () => number = Math.random) {
@@ -68,7 +60,8 @@ export class RedisTopologyStore implements TopologyStore {
     this.#client = client as RedisClient & TopologyCommands;
     this.#key = `${namespace}:topology`;
     this.#board = new TopologyBoard(first);
-    this.#chance = chance;
+    const intervalMs = () => (this.get().mode === "ro" ? MOVING_POLL_INTERVAL_MS : POLL_INTERVAL_MS);
+    this.#polling = new Polling({ poll: () => this.refresh(), intervalMs, chance });
   }
 
   get(): Topology {
@@ -106,16 +99,12 @@ export class RedisTopologyStore implements TopologyStore {
 
   fileSays(): void {}
 
-  /** An edge must not open for clients before it knows where writes go, if Redis can tell it within a second. */
-  async start(): Promise<void> {
-    const giveUpAtMs = systemClock.now() + START_PATIENCE_MS;
-    while (!(await this.refresh()) && systemClock.now() < giveUpAtMs) await sleep(START_PAUSE_MS);
-    this.#pollLater();
+  start(): Promise<void> {
+    return this.#polling.start();
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
-    clearTimeout(this.#timer);
+    this.#polling.close();
     clearTimeout(this.#lapse);
   }
 
@@ -163,14 +152,6 @@ export class RedisTopologyStore implements TopologyStore {
     }
     await this.refresh();
     return done === 1;
-  }
-
-  #pollLater(): void {
-    if (this.#closed) return;
-    const intervalMs = this.get().mode === "ro" ? MOVING_POLL_INTERVAL_MS : POLL_INTERVAL_MS;
-    const delayMs = intervalMs * (1 + POLL_JITTER * (2 * this.#chance() - 1));
-    this.#timer = setTimeout(() => void this.refresh().then(() => this.#pollLater()), delayMs);
-    this.#timer.unref();
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Position } from "../routing/position.ts";
+import { Board } from "./board.ts";
 
 /** Which region takes writes, as all edges of a fleet agree on it. */
 export interface Topology {
@@ -59,28 +60,11 @@ export class TopologyAway extends Error {
 }
 
 /** The present topology and who wants to hear of the next. */
-export class TopologyBoard {
-  readonly #listeners = new Set<(topology: Topology) => void>();
-  #topology: Topology;
-
-  constructor(first: Topology) {
-    this.#topology = first;
-  }
-
-  get(): Topology {
-    return this.#topology;
-  }
-
+export class TopologyBoard extends Board<Topology> {
   /** An older epoch than the present one is no news: whoever says it has lost its memory. */
-  replace(topology: Topology): void {
-    if (topology.epoch < this.#topology.epoch || same(topology, this.#topology)) return;
-    this.#topology = topology;
-    for (const listener of this.#listeners) listener(topology);
-  }
-
-  onChange(listener: (topology: Topology) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+  override replace(topology: Topology): void {
+    const before = this.get();
+    if (topology.epoch >= before.epoch && !same(topology, before)) super.replace(topology);
   }
 }
 
