@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { eventually } from "../../test/support/eventually.ts";
 import { startRedis } from "../../test/support/redis.ts";
-import { call } from "./admin-call.ts";
+import { call } from "../admin-call.ts";
 import { Link } from "./link.ts";
 import { promote, promoteBehindAnEdge, promoteLossy } from "./promotions.ts";
 import { oneOf } from "./random.ts";

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { call } from "./admin-call.ts";
+import { call } from "../admin-call.ts";
 import { oneOf } from "./random.ts";
 import { type EdgeOnStage, REGIONS, type Stage } from "./stage.ts";
 

@@ -2,6 +2,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { EdgeProcess } from "../../test/support/edge-process.ts";
 import type { RedisServer } from "../../test/support/redis.ts";
+import { call } from "../admin-call.ts";
 import type { SoakTally } from "./soak-tally.ts";
 
 /** What faults are done to. */
@@ -50,16 +51,16 @@ export async function rotateFaults(
 
 function breaking(broken: string, healed: string, forMs: number): FaultScript {
   return async ({ controlUrl }) => {
-    await post(`${controlUrl}/${broken}`);
+    await call(`${controlUrl}/${broken}`, {});
     await sleep(forMs);
-    await post(`${controlUrl}/${healed}`);
+    await call(`${controlUrl}/${healed}`, {});
   };
 }
 
 async function drain({ edge }: Targets): Promise<void> {
-  await post(`${edge.adminUrl}/v1/regions/eu-west/drain`, { reason: "soak" });
+  await call(`${edge.adminUrl}/v1/regions/eu-west/drain`, { reason: "soak" });
   await sleep(3_000);
-  await post(`${edge.adminUrl}/v1/regions/eu-west/undrain`, { reason: "soak" });
+  await call(`${edge.adminUrl}/v1/regions/eu-west/undrain`, { reason: "soak" });
 }
 
 async function pauseRedis({ redis }: Targets): Promise<void> {
@@ -81,14 +82,4 @@ async function reload({ edge }: Targets): Promise<void> {
   await writeFile(edge.configFile, before.replace(/weight: \d+/, `weight: ${weight}`));
   edge.child.kill("SIGHUP");
   await sleep(1_000);
-}
-
-async function post(url: string, body: unknown = {}): Promise<void> {
-  const answer = await fetch(url, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify(body),
-  });
-  if (!answer.ok) throw new Error(`POST ${url}: ${answer.status} ${await answer.text()}`);
-  await answer.body?.cancel();
 }

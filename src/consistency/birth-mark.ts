@@ -1,14 +1,11 @@
 import type { RedisClient } from "../redis.ts";
-import { NOW } from "./pin-scripts.ts";
+import { NOW, RUN } from "./pin-scripts.ts";
 
 /**
  * Answers how long this Redis has held its memory, and the mark. Who finds none, or that of another run of the
- * server (a restart, a failover), sets it: from now on. INFO may be forbidden, then only loss is noticed.
+ * server (a restart, a failover), sets it: from now on.
  */
-const LOOK = `${NOW}
-local info = redis.pcall('INFO', 'server')
-local run = type(info) == 'string' and string.match(info, 'run_id:(%x+)') or '?'
-local mark = redis.call('GET', KEYS[1]) or ''
+const LOOK = `${NOW}${RUN}local mark = redis.call('GET', KEYS[1]) or ''
 local at, of = string.match(mark, '^(%d+) (%S+)$')
 if of ~= run or tonumber(at) > now then
   at = integer(now)

@@ -1,21 +1,15 @@
 import { connectRedis, type RedisAddress, type RedisClient } from "../redis.ts";
-import { COMMAND_TIMEOUT_MS, entryOf, FEED_START, type RawEntry } from "./feed-redis.ts";
+import { COMMAND_TIMEOUT_MS, ENTRIES_AT_MOST, entryOf, FEED_START, type RawEntry } from "./feed-redis.ts";
 import { feedKey } from "./feed-script.ts";
 import type { FeedBatch, FeedEntry, FeedSource } from "./feed-source.ts";
-import { NOW } from "./pin-scripts.ts";
+import { NOW, RUN } from "./pin-scripts.ts";
 import { SHARDS, shardKey } from "./redis.ts";
-
-/** Entries of one shard in one answer. */
-const AT_MOST = 250;
 
 /**
  * One shard's entries after a cursor, its birth mark, and its time: of one moment. A mark that a replica has inherited
- * is not that of the node that had made it, so the run of the server is part of it; INFO may be forbidden.
+ * is not that of the node that had made it, so the run of the server is part of it.
  */
-const READ = `${NOW}
-local info = redis.pcall('INFO', 'server')
-local run = type(info) == 'string' and string.match(info, 'run_id:(%x+)') or '?'
-local entries = redis.call('XRANGE', KEYS[1], '(' .. ARGV[1], '+', 'COUNT', ARGV[2])
+const READ = `${NOW}${RUN}local entries = redis.call('XRANGE', KEYS[1], '(' .. ARGV[1], '+', 'COUNT', ARGV[2])
 local mark = redis.call('GET', KEYS[2])
 return { now, mark and mark .. ' in ' .. run, entries }
 `;
@@ -92,14 +86,14 @@ export class ClusterFeed implements FeedSource {
 
   /** Of the primary: a replica sends whoever asks it to that. */
   async #ask({ feed, markKey, after }: Place): Promise<Answer> {
-    const [nowMs, mark, raw] = await this.#client.meridianFeed(feed, markKey, after, AT_MOST);
+    const [nowMs, mark, raw] = await this.#client.meridianFeed(feed, markKey, after, ENTRIES_AT_MOST);
     if (typeof nowMs !== "number" || !Array.isArray(raw))
       throw new TypeError("Redis answered what is no feed");
     const entries = raw as readonly RawEntry[];
     return {
       lastId: entries.at(-1)?.[0] ?? null,
       entries: entries.flatMap(([, fields]) => entryOf(fields, nowMs)),
-      isAll: entries.length < AT_MOST,
+      isAll: entries.length < ENTRIES_AT_MOST,
       mark: typeof mark === "string" ? mark : null,
     };
   }

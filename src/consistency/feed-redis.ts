@@ -5,7 +5,7 @@ import type { FeedBatch, FeedEntry, FeedSource } from "./feed-source.ts";
 import { SHARDS } from "./redis.ts";
 
 /** Entries of one shard in one answer: many enough for a backlog, few enough not to hold up requests. */
-const AT_MOST = 250;
+export const ENTRIES_AT_MOST = 250;
 /** Before the oldest entry. */
 export const FEED_START = "0-0";
 /** Longer than it blocks, and than the silence after which the connection is given up: that one knows better. */
@@ -35,8 +35,8 @@ export class RedisFeed implements FeedSource {
     const places = [...this.#cursors.keys(), ...this.#cursors.values()];
     const [streams, mark, time] = await Promise.all([
       blockMs > 0
-        ? this.#client.xread("COUNT", AT_MOST, "BLOCK", blockMs, "STREAMS", ...places)
-        : this.#client.xread("COUNT", AT_MOST, "STREAMS", ...places),
+        ? this.#client.xread("COUNT", ENTRIES_AT_MOST, "BLOCK", blockMs, "STREAMS", ...places)
+        : this.#client.xread("COUNT", ENTRIES_AT_MOST, "STREAMS", ...places),
       this.#client.get(this.#markKey),
       this.#client.time(),
     ]);
@@ -54,7 +54,7 @@ export class RedisFeed implements FeedSource {
   #batch(streams: readonly RawStream[], mark: string | null, nowMs: number): FeedBatch {
     const entries = streams.flatMap(([, raw]) => raw.flatMap(([, fields]) => entryOf(fields, nowMs)));
     for (const [key, raw] of streams) this.#cursors.set(key, raw.at(-1)?.[0] ?? FEED_START);
-    return { entries, isAll: streams.every(([, raw]) => raw.length < AT_MOST), mark };
+    return { entries, isAll: streams.every(([, raw]) => raw.length < ENTRIES_AT_MOST), mark };
   }
 }
 

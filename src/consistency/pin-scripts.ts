@@ -11,6 +11,12 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local function integer(number) return string.format('%.0f', number) end
 `;
 
+/** Which run of the server answers; `?` where INFO is forbidden, then only loss is noticed. */
+export const RUN = `
+local info = redis.pcall('INFO', 'server')
+local run = type(info) == 'string' and string.match(info, 'run_id:(%x+)') or '?'
+`;
+
 /** Behind so many members that are shared there is one that is a single write's. */
 const FOLDED_AT_MOST = 16;
 

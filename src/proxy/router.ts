@@ -1,5 +1,6 @@
 import type { Clock } from "../clock.ts";
 import type { Pins } from "../consistency/pins.ts";
+import type { Pid } from "../consistency/store.ts";
 import { FAULTS, type Fault } from "../errors.ts";
 import type { EventBus } from "../events.ts";
 import type { TopologyStore } from "../fleet/topology.ts";
@@ -133,11 +134,10 @@ export class Router {
   async #openPin(exchange: Exchange, carrier: Carrier, { region }: Endpoint): Promise<Fault | null> {
     const { consistency } = exchange.settings.config;
     if (!exchange.writes || consistency.mode === "off") return null;
-    const { pids } = exchange.reading;
     // In mode `cookie` the token is all there is, and nobody would look the name up.
-    const unnamed = pids.write.length === 0 && consistency.mode !== "cookie";
+    const unnamed = exchange.reading.pids.write.length === 0 && consistency.mode !== "cookie";
     exchange.anonymous = unnamed ? exchange.settings.identities.newAnonymous() : null;
-    exchange.pin = this.#parts.pins.open((exchange.anonymous?.pids ?? pids).write, region);
+    exchange.pin = this.#parts.pins.open(writerPids(exchange), region);
     const rejects = consistency.onRedisDown.writes === "reject";
     if (carrier.holdsHead && !rejects) return null;
     if ((await exchange.pin.acknowledged) === "recorded") return null;
@@ -153,8 +153,7 @@ export class Router {
   #movePin(exchange: Exchange, from: Endpoint, to: Endpoint): void {
     if (exchange.pin === null || from.region === to.region) return;
     if (exchange.settings.rules.topology === "single-writer") return;
-    const { anonymous, reading } = exchange;
-    const moved = this.#parts.pins.open((anonymous?.pids ?? reading.pids).write, to.region);
+    const moved = this.#parts.pins.open(writerPids(exchange), to.region);
     exchange.pin.settle("notWritten");
     exchange.pin = moved;
   }
@@ -215,6 +214,11 @@ export class Router {
       pin.settle("committed", { windowMs, position: positionOf(exchange) });
     }
   }
+}
+
+/** Whom a write pins: who sent it, or the browser that was named for it. */
+function writerPids({ anonymous, reading }: Exchange): readonly Pid[] {
+  return (anonymous?.pids ?? reading.pids).write;
 }
 
 /** A write that is not taken now, and nobody has begun. */

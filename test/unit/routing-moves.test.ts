@@ -2,18 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { type Move, movesOf, objection, type Setting } from "../../src/routing/moves.ts";
 import type { Admission, Region, View } from "../../src/routing/region.ts";
-import type { Rules } from "../../src/routing/rules.ts";
-
-const RULES: Rules = {
-  policy: "latency",
-  topology: "single-writer",
-  whenAllDown: "try",
-  whenWriterDown: "refuse",
-  monotonicReads: null,
-  maxLagMs: 5_000,
-  residency: [],
-  paths: [],
-};
+import { RULES } from "./routing-world.ts";
 
 /** German readers are held in the jurisdiction eu. */
 const GERMAN = {

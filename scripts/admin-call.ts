@@ -1,4 +1,4 @@
-/** Changes something by an edge's admin API. Rejects when it refuses. */
+/** Changes something by an edge's admin API, or by the control of simulated regions. Rejects when it is refused. */
 export async function call(url: string, body: Readonly<Record<string, unknown>>): Promise<void> {
   const answer = await fetch(url, {
     method: "POST",
