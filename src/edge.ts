@@ -162,14 +162,14 @@ export class Edge {
 
   /** The admin API first, so that a slow start can be watched; then health; clients last. */
   async start(): Promise<void> {
-    const { http } = this.config.get().listen;
+    const { listen } = this.config.get();
     this.adminUrl = await this.#admin.listen();
     await Promise.all([this.#prober.firstRound(), this.#shared.start()]);
     if (this.#shared.isFleet) this.#topologyWatch.follow();
     this.#prober.start();
     await this.calendar.start();
-    const port = await this.#server.listen(http.host, http.port);
-    this.httpUrl = `http://${hostInUrl(http.host)}:${port}`;
+    const port = await this.#server.listen(listen);
+    this.httpUrl = `http://${hostInUrl(listen.http.host)}:${port}`;
     this.#state = "ready";
   }
 

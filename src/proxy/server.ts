@@ -1,95 +1,44 @@
-import { randomUUID } from "node:crypto";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo, Socket } from "node:net";
-import type { Duplex } from "node:stream";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import type { Config } from "../config/schema.ts";
-import type { Fault } from "../errors.ts";
-import { refuseSocket } from "./refuse.ts";
-import { isTunnelRequest } from "./tunnel.ts";
+import { Acceptor } from "./acceptor.ts";
+import { Http1 } from "./http1.ts";
 
-/** Longer than any balancer in front of us keeps a connection (AWS ALB: 60 s), so that it closes first: node#20256. */
-const KEEP_ALIVE_MS = 75_000;
 /** How often a closing server looks for connections that have become idle. */
 const SWEEP_MS = 100;
-/** How long a client may take for its request's head. */
-const HEADERS_MS = 60_000;
 
 export interface Handlers {
   request(req: IncomingMessage, res: ServerResponse, awaitsContinue: boolean): void;
   upgrade(req: IncomingMessage, socket: Socket, head: Buffer): void;
 }
 
-/** The listener that clients speak to. */
+/** What clients speak to: the ports they come in by, and the protocols that are spoken there. */
 export class EdgeServer {
-  readonly #server: Server;
-  /** Responses that are under way on each connection. */
-  readonly #answering = new WeakMap<Duplex, number>();
+  readonly #http1: Http1;
+  readonly #http: Acceptor;
 
-  constructor({ proxy }: Config, handlers: Handlers) {
-    this.#server = createServer({
-      maxHeaderSize: proxy.maxHeaderBytes,
-      keepAliveTimeout: KEEP_ALIVE_MS,
-      headersTimeout: HEADERS_MS,
-      // An upload may take as long as it likes as long as it moves; `idleTimeout` ends one that does not.
-      requestTimeout: 0,
-      // Behind a request that is still being answered the socket is not ours to give away; an offer may be ignored.
-      shouldUpgradeCallback: (req) => isTunnelRequest(req) && (this.#answering.get(req.socket) ?? 0) === 0,
-    });
-    const handle = (awaitsContinue: boolean) => (req: IncomingMessage, res: ServerResponse) => {
-      this.#track(req.socket, res);
-      handlers.request(req, res, awaitsContinue);
-    };
-    this.#server.on("request", handle(false));
-    this.#server.on("checkContinue", handle(true));
-    this.#server.on("upgrade", (req, socket, head) => handlers.upgrade(req, socket as Socket, head));
-    this.#server.on("clientError", (error: NodeJS.ErrnoException, socket) =>
-      this.#clientError(error, socket),
-    );
-    this.#server.on("dropRequest", (_req, socket) => socket.destroy());
+  constructor(config: Config, handlers: Handlers) {
+    this.#http1 = new Http1(config, handlers);
+    this.#http = new Acceptor((socket) => this.#http1.serve(socket));
   }
 
   /** Resolves with the port, which the system chooses when 0 was asked for; rejects when it is taken. */
-  async listen(host: string, port: number): Promise<number> {
-    await new Promise<void>((resolve, reject) => {
-      this.#server.once("error", reject);
-      this.#server.listen({ host, port, backlog: 4_096 }, () => {
-        this.#server.off("error", reject);
-        resolve();
-      });
-    });
-    return (this.#server.address() as AddressInfo).port;
+  listen({ http }: Config["listen"]): Promise<number> {
+    return this.#http.listen(http.host, http.port);
   }
 
   /** Takes no new connections and closes idle ones; resolves when the last request has ended, or was {@link cut}. */
   async close(): Promise<void> {
-    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    const sweep = setInterval(() => this.#server.closeIdleConnections(), SWEEP_MS);
+    const closed = this.#http.close();
+    this.#http1.closeIdle();
+    const sweep = setInterval(() => this.#http1.closeIdle(), SWEEP_MS);
     await closed;
     clearInterval(sweep);
+    this.#http1.close();
   }
 
   /** Cuts every connection. */
   cut(): void {
-    this.#server.closeAllConnections();
-  }
-
-  #track(socket: Duplex, res: ServerResponse): void {
-    this.#answering.set(socket, (this.#answering.get(socket) ?? 0) + 1);
-    res.once("close", () => this.#answering.set(socket, (this.#answering.get(socket) ?? 1) - 1));
-  }
-
-  /**
-   * Bytes that are no request. They are answered once and the connection ends: what follows could be read in two
-   * ways. While a response is under way they cannot be answered: it would be taken for a part of that.
-   */
-  #clientError(error: NodeJS.ErrnoException, socket: Duplex): void {
-    const busy = (this.#answering.get(socket) ?? 0) > 0;
-    if (error.code === "ECONNRESET" || busy) socket.destroy();
-    else refuseSocket(socket, FAULT_BY_CODE[error.code ?? ""] ?? "bad_request", randomUUID());
+    this.#http.cut();
   }
 }
-
-const FAULT_BY_CODE: Readonly<Record<string, Fault>> = {
-  HPE_HEADER_OVERFLOW: "header_too_large",
-  ERR_HTTP_REQUEST_TIMEOUT: "request_timeout",
-};
