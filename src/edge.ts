@@ -231,7 +231,8 @@ export class Edge {
 
   #objection(region: string, admission: Admission): string | null {
     const setting = { view: this.table.view, rules: this.#settings.rules };
-    return objection(region, admission, movesOf(region, admission, setting), setting)?.why ?? null;
+    const found = objection(region, admission, movesOf(region, admission, setting), setting);
+    return found && `${found.why}. ${found.instead}`;
   }
 
   #prepare(config: Config): Settings {

@@ -36,7 +36,7 @@ export interface CalendarParts {
   readonly clock: Clock;
   readonly events: EventBus;
   readonly admissions: AdmissionStore;
-  /** Why the region must not be drained or closed now, in a few words; null when it may. */
+  /** Why the region must not be drained or closed now, and what to do instead; null when it may. */
   objection(region: string, admission: Admission): string | null;
 }
 

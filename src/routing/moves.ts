@@ -68,9 +68,9 @@ export function objection(
   { view, rules }: Setting,
 ): Objection | null {
   if (admission === "open") return null;
-  if (takesAllWrites(regionId, moves, view, rules)) return writeRegionObjection(regionId);
+  if (takesAllWrites(regionId, moves, view, rules)) return writeRegionObjection(regionId, view);
   const stranded = moves.find((move) => strands(move, regionId, view));
-  return stranded ? lastRegionObjection(regionId, stranded) : null;
+  return stranded ? lastRegionObjection(regionId, stranded, view) : null;
 }
 
 function takesAllWrites(regionId: string, moves: readonly Move[], view: View, rules: Rules): boolean {
@@ -89,22 +89,54 @@ function isUsable(region: Region | undefined): boolean {
   return region?.admission === "open" && (region.health === "up" || region.health === "degraded");
 }
 
-function writeRegionObjection(regionId: string): Objection {
+function writeRegionObjection(regionId: string, view: View): Objection {
   return {
     word: "write_region",
     why: `${regionId} takes the writes, and no other region may take them over by itself`,
-    instead: "Make another region the writer in the configuration and reload it first",
+    instead:
+      view.writeRegion === null ? remedyOf(othersThan(regionId, view, isWriter)) : promotion(regionId, view),
   };
 }
 
-function lastRegionObjection(regionId: string, move: Move): Objection {
-  const readers =
-    move.jurisdictions === null ? "readers" : `readers held in ${move.jurisdictions.join(", ")} by residency`;
+function lastRegionObjection(regionId: string, { jurisdictions }: Move, view: View): Objection {
+  const held = jurisdictions?.join(", ");
+  const mayServe = ({ jurisdiction }: Region) =>
+    jurisdictions === null || (jurisdiction !== null && jurisdictions.includes(jurisdiction));
+  const others = othersThan(regionId, view, mayServe);
   return {
     word: "last_region",
-    why: `${regionId} is the last region for ${readers} that is open and up`,
-    instead: "Undrain or repair another region first",
+    why: `${regionId} is the last region for ${held === undefined ? "readers" : `readers held in ${held} by residency`} that is open and up`,
+    instead: remedyOf(others, held),
   };
+}
+
+/** To the nearest region that could take the writes over, if there is one. */
+function promotion(regionId: string, { nearest }: View): string {
+  const heir = nearest.find((region) => region.id !== regionId && isUsable(region));
+  const command = `meridian promote ${heir?.id ?? "REGION"} (POST /v1/write-region)`;
+  const without = heir === undefined ? ", once one is open and up" : "";
+  return `Move the write region to another region first${without}: ${command}`;
+}
+
+function isWriter({ role }: Region): boolean {
+  return role === "writer";
+}
+
+function othersThan(
+  regionId: string,
+  { regions }: View,
+  fits: (region: Region) => boolean,
+): readonly Region[] {
+  return regions.filter((region) => region.id !== regionId && fits(region));
+}
+
+/** How one of these regions comes to be open and up. */
+function remedyOf(others: readonly Region[], held?: string): string {
+  if (others.length === 0) return `Add another region${held === undefined ? "" : ` in ${held}`} first`;
+  const steps = others.map(({ id, admission, health }) =>
+    admission === "open" ? `repair ${id}, which is ${health}` : `undrain ${id}, which is ${admission}`,
+  );
+  return `Make another region fit first: ${steps.join("; or ")}`;
 }
 
 function destination(

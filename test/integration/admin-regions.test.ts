@@ -124,7 +124,10 @@ describe("regions in the admin API", () => {
         });
         assert.equal(status, 409);
         assert.equal(json.fault, "write_region");
-        assert.match(json.detail, /another region the writer.*repeat with force/);
+        assert.match(
+          json.detail,
+          /Move the write region.*meridian promote eu-west \(POST \/v1\/write-region\), or repeat with force/,
+        );
       }
       assert.equal(admission("us-east"), "open");
     });
@@ -135,7 +138,10 @@ describe("regions in the admin API", () => {
       const { status, json } = await edge.call("POST", `/v1/regions/eu-west/${what}`, { body: REASON });
       assert.equal(status, 409);
       assert.equal(json.fault, "last_region");
-      assert.match(json.detail, /Undrain or repair another region/);
+      assert.match(
+        json.detail,
+        /repair us-east, which is down; or repair ap-south, which is down, or repeat with force/,
+      );
       assert.equal(json.moves[0].after.regions[0].region, "us-east", "shows where its last hope would be");
       assert.equal(admission("eu-west"), "open");
     });

@@ -161,7 +161,7 @@ test("a window of the write region is refused with a warning, without Redis as w
   edge.events.on("warned", warned);
   edge.events.on("audited", ({ who, what, result }) => told.push(`${who} ${what} ${result}`));
   await eventually(() => assert.equal(told.length, 2), { withinMs: 10_000 });
-  assert.match(told[0] ?? "", /^maintenance refused: us-east .*takes the writes/);
+  assert.match(told[0] ?? "", /^maintenance refused: us-east .*takes the writes.*meridian promote eu-west/);
   assert.equal(told[1], "calendar drain refused");
   assert.equal(admissionOf(edge, "us-east"), "open");
 });

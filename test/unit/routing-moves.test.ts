@@ -169,3 +169,53 @@ describe("what stands against a change of admission", () => {
     });
   }
 });
+
+describe("what to do instead", () => {
+  const multi = { rules: { ...RULES, topology: "multi-writer" } } as const;
+  const closedEu: Region = { ...EU, admission: "closed" };
+  const downAp: Region = { ...AP, health: "down" };
+  const rows: [string, string, Setting, string][] = [
+    [
+      "is to promote the nearest region that could take the writes",
+      "us",
+      world([US, closedEu, AP]),
+      "Move the write region to another region first: meridian promote ap (POST /v1/write-region)",
+    ],
+    [
+      "is to promote one once there is one",
+      "us",
+      world([US, closedEu, downAp]),
+      "Move the write region to another region first, once one is open and up: meridian promote REGION (POST /v1/write-region)",
+    ],
+    [
+      "is to bring back another writer, where there are several",
+      "us",
+      world([US, { ...closedEu, role: "writer" }, AP], multi, null),
+      "Make another region fit first: undrain eu, which is closed",
+    ],
+    [
+      "is to undrain or repair one of the others",
+      "us",
+      world([US, closedEu, downAp], {}, null),
+      "Make another region fit first: undrain eu, which is closed; or repair ap, which is down",
+    ],
+    [
+      "is to repair one that the law allows, of several",
+      "eu",
+      world([US, EU, { ...downAp, jurisdiction: "eu" }], GERMAN),
+      "Make another region fit first: repair ap, which is down",
+    ],
+    [
+      "is to add one, where the law knows no other",
+      "eu",
+      world([US, EU, AP], GERMAN),
+      "Add another region in eu first",
+    ],
+  ];
+  for (const [name, id, setting, expected] of rows) {
+    it(name, () => {
+      const found = objection(id, "draining", movesOf(id, "draining", setting), setting);
+      assert.equal(found?.instead, expected);
+    });
+  }
+});
