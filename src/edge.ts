@@ -16,6 +16,7 @@ import { DecisionRing } from "./observe/decisions.ts";
 import { type EventLog, logEvents } from "./observe/event-log.ts";
 import type { Logger } from "./observe/log.ts";
 import { Metrics } from "./observe/metrics.ts";
+import { ResidencyWatch } from "./observe/residency-watch.ts";
 import { Gates } from "./proxy/gate.ts";
 import { RequestHandler } from "./proxy/handle.ts";
 import { describedInputs } from "./proxy/inputs.ts";
@@ -89,6 +90,7 @@ export class Edge {
   readonly #admin: ReturnType<typeof createAdmin>;
   readonly #metrics: Metrics;
   readonly #eventLog: EventLog;
+  readonly #residencyWatch: ResidencyWatch;
   readonly #generatedSecret = randomBytes(32).toString("base64url");
   readonly #sessions = new Sessions(systemClock, () => this.config.get().affinity.ttl);
   readonly #startedAtMs = systemClock.now();
@@ -114,6 +116,7 @@ export class Edge {
     });
     this.#settings = this.#prepare(config);
     this.#eventLog = logEvents(events, log, config.log.access);
+    this.#residencyWatch = new ResidencyWatch(events);
     this.table = new RegionTable(config, { clock, events });
     this.#prober = new Prober(this.table, config, { clock, chance: Math.random, version });
     this.#shared = new Shared(this.config, events);
@@ -203,6 +206,7 @@ export class Edge {
     await this.pins.close();
     await this.#shared.close();
     this.#metrics.close();
+    this.#residencyWatch.close();
     this.#eventLog.close();
   }
 

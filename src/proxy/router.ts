@@ -76,6 +76,10 @@ export class Router {
       if (fault === null || !mayRepeat(exchange, carrier, result) || !attemptsLeft(exchange)) return fault;
       const { inputs } = hop.decided;
       const next = await this.#hop(exchange, { ...inputs, view: viewOfRetry(inputs.view, table.view) });
+      if (isBarred(next)) {
+        Object.assign(exchange, next.decided);
+        return "residency";
+      }
       if (next.endpoint?.region === hop.endpoint.region && fault === "writer_moved") return fault;
       if (next.endpoint === null || !this.#mayRetry(exchange)) return fault;
       events.emit("retried", { fault });
@@ -205,7 +209,7 @@ export class Router {
     const { graceWindow } = settings.config.consistency;
     const last = attempts.at(-1)?.result;
     if (fault === "internal") pin.settle("unknown");
-    else if (fault === "writer_moved") pin.settle("notWritten");
+    else if (last?.fault === "writer_moved") pin.settle("notWritten");
     else if (last === undefined || (last.status === null && !last.sent)) pin.settle("notWritten");
     else if (last.fault !== null || last.status === null || last.status >= 500) pin.settle("unknown");
     else if (!wroteBy(exchange, last.status)) pin.settle("notWritten");
@@ -224,6 +228,11 @@ function writerPids({ anonymous, reading }: Exchange): readonly Pid[] {
 /** A write that is not taken now, and nobody has begun. */
 function isHeldBack(hop: Hop): boolean {
   return hop.endpoint === null && hop.fault === "writer_moving";
+}
+
+/** Somebody else could be asked, did the law not forbid it: that is what this request fails for. */
+function isBarred(hop: Hop): boolean {
+  return hop.endpoint === null && hop.fault === "residency";
 }
 
 /** Whether the writer was chosen only because nobody knows whether the user is pinned. */

@@ -1,7 +1,7 @@
 import type { Decision, DecisionInputs, Reason, Refused, Routed, Verdict } from "./decision.ts";
 import { BY_WRITER, hasLost, releases } from "./hold.ts";
 import { mayGoBack } from "./lag.ts";
-import { allowed, ignoringHealth, readObstacle, serves, writeObstacle } from "./obstacle.ts";
+import { allowed, ignoringHealth, isStranded, readObstacle, serves, writeObstacle } from "./obstacle.ts";
 import { bestTier, byPolicy, policyReason, preference } from "./policy.ts";
 import type { Region, View } from "./region.ts";
 import { isDisowned, takesWrites } from "./writers.ts";
@@ -12,6 +12,7 @@ import { isDisowned, takesWrites } from "./writers.ts";
  */
 export function decide(inputs: DecisionInputs): Decision {
   const { facts, pin } = inputs;
+  if (isStranded(inputs) && !mayHope(inputs)) return { kind: "refused", fault: "residency" };
   if (facts.intent === "write") return decideWrite(inputs);
   if (facts.intent === "static") return decideRead(inputs);
   if (isHeld(inputs)) return markLost(decideHeld(inputs), inputs);
@@ -134,10 +135,15 @@ function mustStay({ facts, hold, rules }: DecisionInputs): boolean {
   return isBound && facts.intent === "read" && rules.whenWriterDown === "refuse";
 }
 
-/** When every region is down the probes are more likely wrong than the fleet: try the writer all the same. */
+/** When every region is down the probes are more likely wrong than the fleet. */
+function mayHope({ view, rules }: DecisionInputs): boolean {
+  return rules.whenAllDown === "try" && !view.regions.some(serves);
+}
+
+/** The writer all the same. */
 function lastWriter(inputs: DecisionInputs): Region | null {
-  const { view, rules } = inputs;
-  if (rules.whenAllDown === "refuse" || view.regions.some(serves)) return null;
+  const { view } = inputs;
+  if (!mayHope(inputs)) return null;
   const blind = (region: Region) => ignoringHealth(writeObstacle(region, inputs)) === null;
   return view.nearest.find(blind) ?? null;
 }
@@ -146,7 +152,7 @@ function refuseWriter(inputs: DecisionInputs): Refused {
   const { facts, view, rules } = inputs;
   const writers = view.regions.filter((region) => takesWrites(region, view, rules));
   const banned = writers.length > 0 && writers.every((region) => !allowed(region, facts));
-  return { kind: "refused", fault: banned ? "residency" : "writer_down" };
+  return { kind: "refused", fault: banned || isStranded(inputs) ? "residency" : "writer_down" };
 }
 
 function decideRead(inputs: DecisionInputs): Decision {

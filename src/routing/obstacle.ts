@@ -32,6 +32,19 @@ export function allowed(region: Region, facts: Facts): boolean {
   return region.jurisdiction !== null && facts.jurisdictions.includes(region.jurisdiction);
 }
 
+/**
+ * Whether the law leaves this request no region: it bars some, and of the others none is up, not closed, and untried. Which
+ * of them takes writes, or has the user's, is no longer the question then.
+ */
+export function isStranded({ facts, view, tried }: DecisionInputs): boolean {
+  if (facts.jurisdictions === null) return false;
+  const left = view.regions.filter((region) => allowed(region, facts));
+  if (left.length === view.regions.length) return false;
+  return !left.some(
+    (region) => serves(region) && region.admission !== "closed" && !tried.includes(region.id),
+  );
+}
+
 export function serves(region: Region): boolean {
   return region.health === "up" || region.health === "degraded";
 }

@@ -49,12 +49,14 @@ const inputs: fc.Arbitrary<DecisionInputs> = fc
       intent: fc.constantFrom("read", "write", "static"),
       jurisdictions: fc.option(fc.subarray(JURISDICTIONS, { minLength: 1 })),
       affinity: fc.constantFrom(null, "a", "b", "gone"),
+      movedMs: fc.option(fc.integer({ min: 0, max: 20_000 })),
       identified: fc.boolean(),
       chance: fc.double({ min: 0, max: 0.999, noNaN: true }),
     }),
     pin: fc.constantFrom("free", "pinned", "unknown", "waived", "unasked"),
     hold: fc.option(someHold),
     promotions: fc.constantFrom([], [{ epoch: 1, at: "0000000000000010" }]),
+    moving: fc.boolean(),
     tried: fc.subarray(IDS),
     rules: fc.record({
       policy: fc.constantFrom("latency", "priority", "weighted"),
@@ -62,11 +64,12 @@ const inputs: fc.Arbitrary<DecisionInputs> = fc
       whenAllDown: fc.constantFrom("try", "refuse"),
       whenWriterDown: fc.constantFrom("refuse", "stale"),
       maxLagMs: fc.constant(5_000),
+      monotonicReads: fc.constantFrom(null, { unknownLagMs: 10_000, marginMs: 2_000 }),
     }),
   })
-  .map(({ regions, count, hold, promotions, ...given }) => {
+  .map(({ regions, count, hold, promotions, moving, ...given }) => {
     const known = given.pin === "free" || given.pin === "waived" ? null : hold;
-    const view = { promotions };
+    const view = { promotions, moving };
     return inputsOf({ ...given, ...(known && { hold: known }), view, regions: regions.slice(0, count) });
   });
 
@@ -93,6 +96,21 @@ always("no decision ever breaks residency", (given) => {
   if (region && jurisdictions)
     assert.ok(region.jurisdiction !== null && jurisdictions.includes(region.jurisdiction));
 });
+
+always(
+  "who is held in jurisdictions without a region up is refused for residency, unless all is down",
+  (given) => {
+    const { facts, view, tried, rules } = given;
+    const { jurisdictions } = facts;
+    if (jurisdictions === null) return;
+    const within = view.regions.filter(({ jurisdiction }) => jurisdictions.includes(jurisdiction ?? ""));
+    const up = ({ health }: Region) => health === "up" || health === "degraded";
+    const isServed = within.some((one) => up(one) && one.admission !== "closed" && !tried.includes(one.id));
+    if (isServed || within.length === view.regions.length) return;
+    if (rules.whenAllDown === "try" && !view.regions.some(up)) return;
+    assert.deepEqual(decide(given), { kind: "refused", fault: "residency" });
+  },
+);
 
 always("nothing goes to a closed region, nor to one that was tried", (given) => {
   const region = chosen(given);

@@ -10,6 +10,7 @@ const degraded = { health: "degraded" } as const;
 const unknown = { health: "unknown" } as const;
 const draining = { admission: "draining" } as const;
 const closed = { admission: "closed" } as const;
+const allDown = { us: down, eu: down, ap: down };
 const write = { intent: "write" } as const;
 const standby = { role: "standby" } as const;
 const stale = { whenWriterDown: "stale" } as const;
@@ -186,7 +187,67 @@ const TABLE: readonly (readonly [sentence: string, given: Case, expected: string
   [
     "never leaves the jurisdiction, not even by failover",
     { facts: { jurisdictions: ["eu"] }, changes: { eu: down } },
-    "eu last-resort",
+    "refused residency",
+  ],
+  [
+    "refuses a region of the jurisdiction that nothing is known of yet",
+    { facts: { jurisdictions: ["eu"] }, changes: { eu: unknown } },
+    "refused residency",
+  ],
+  [
+    "keeps a reader on the last region of the jurisdiction while it drains",
+    { facts: { jurisdictions: ["eu"] }, changes: { eu: draining } },
+    "eu failover",
+  ],
+  [
+    "hopes within the jurisdiction when every region is down",
+    { facts: { jurisdictions: ["ap"] }, changes: { us: down, eu: down, ap: down } },
+    "ap last-resort",
+  ],
+  [
+    "refuses when that hope has failed",
+    { facts: { jurisdictions: ["ap"] }, changes: { us: down, eu: down, ap: down }, tried: ["ap"] },
+    "refused residency",
+  ],
+  [
+    "says no_region when the law bars none of those that are down",
+    { facts: { jurisdictions: ["us", "eu", "ap"] }, changes: allDown, rules: { whenAllDown: "refuse" } },
+    "refused no_region",
+  ],
+  [
+    "a write of a jurisdiction without a region up is refused for residency, wherever the writer is",
+    { facts: { ...write, jurisdictions: ["us"] }, changes: { us: down } },
+    "refused residency",
+  ],
+  [
+    "a write whose writer is down is refused for that while the jurisdiction has another region",
+    { facts: { ...write, jurisdictions: ["us", "eu"] }, changes: { us: down } },
+    "refused writer_down",
+  ],
+  [
+    "a write does not wait for a moving write region when its jurisdiction has no region up",
+    { facts: { ...write, jurisdictions: ["eu"] }, changes: { eu: down }, view: { moving: true } },
+    "refused residency",
+  ],
+  [
+    "a pinned reader of a jurisdiction without a region up is refused for residency",
+    { pin: "pinned", facts: { jurisdictions: ["us"] }, changes: { us: down } },
+    "refused residency",
+  ],
+  [
+    "a stale answer is not fetched from another jurisdiction either",
+    { pin: "pinned", facts: { jurisdictions: ["us"] }, changes: { us: down }, rules: stale },
+    "refused residency",
+  ],
+  [
+    "a stale answer is given within the jurisdiction",
+    { pin: "pinned", facts: { jurisdictions: ["us", "eu"] }, changes: { us: down }, rules: stale },
+    "eu latency stale",
+  ],
+  [
+    "a static file is not fetched from another jurisdiction either",
+    { facts: { intent: "static", jurisdictions: ["eu"] }, changes: { eu: down } },
+    "refused residency",
   ],
   [
     "refuses when the jurisdiction has no region that may serve",
