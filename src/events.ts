@@ -107,11 +107,18 @@ export interface EdgeEvents {
     readonly problems: readonly string[];
   };
   audited: AuditLine;
+  /** A call of the admin API was refused for who made it. */
+  adminRefused: { readonly fault: AccessFault };
+  /** Somebody gave so many wrong tokens that the admin API does not listen to that address for a while. */
+  lockedOut: { readonly address: string; readonly wrongTokens: number; readonly lastsMs: number };
   /** Something works and is probably not what one wants. `what` is one of a few phrases. */
   warned: { readonly what: string; readonly detail: string };
   /** A bug of ours: the request got a 500 and the process goes on. */
   failed: { readonly where: string; readonly error: Error };
 }
+
+/** Why the admin API does not let somebody in. */
+export type AccessFault = "unauthenticated" | "forbidden" | "foreign_origin" | "locked_out";
 
 /** One change by an operator, or one that was refused. */
 export interface AuditLine {
@@ -122,6 +129,11 @@ export interface AuditLine {
   readonly after: unknown;
   readonly why: string | null;
   readonly result: "done" | "refused" | "dry-run";
+  /** Of what was refused: why, and the address it came from. */
+  readonly fault?: string;
+  readonly from?: string;
+  /** How many such lines were held back before this one. */
+  readonly suppressed?: number;
 }
 
 /** The one bus of an edge: node:events with our names and shapes. */

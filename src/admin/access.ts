@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from "node:crypto";
-import { isIPv6 } from "node:net";
 import type { Config } from "../config/schema.ts";
+import type { Lockout } from "./lockout.ts";
 import { Refusal } from "./problems.ts";
 
 export type Role = "viewer" | "operator";
@@ -11,17 +11,10 @@ export interface Caller {
   readonly role: Role;
 }
 
-/** Without tokens the machine's own users are trusted; the listener is then on loopback only. */
-const LOCAL: Caller = { name: "local", role: "operator" };
-
 type AdminConfig = Config["admin"];
 
-/** The headers that access depends on. */
-export interface AccessHeaders {
-  readonly host?: string | undefined;
-  readonly origin?: string | undefined;
-  readonly authorization?: string | undefined;
-}
+/** Without tokens the machine's own users are trusted; the listener is then on loopback only. */
+const LOCAL: Caller = { name: "local", role: "operator" };
 
 /** Says why this listener would be open to the network, or null when it is not. */
 export function exposure(admin: AdminConfig): string | null {
@@ -29,51 +22,53 @@ export function exposure(admin: AdminConfig): string | null {
   return `admin.host ${admin.host} is not loopback, so admin.tokens must have at least one entry`;
 }
 
-/**
- * Who asks, or a thrown {@link Refusal}. A web page may make a browser send requests here: without tokens it
- * is the Host header that gives DNS rebinding away, and the Origin header a form that posts across sites.
- */
-export function identify(headers: AccessHeaders, admin: AdminConfig): Caller {
-  refuseForeignOrigin(headers);
-  if (admin.tokens.length === 0) {
-    refuseForeignHost(headers.host, admin.host);
-    return LOCAL;
-  }
-  const caller = callerOf(headers.authorization, admin.tokens);
-  if (caller) return caller;
-  throw new Refusal("unauthenticated", "send `Authorization: Bearer TOKEN` with a token of admin.tokens");
-}
-
 export function demand(role: Role, caller: Caller): void {
   if (role === "viewer" || caller.role === "operator") return;
   throw new Refusal("forbidden", `${caller.name} is a viewer; this call needs the role operator`);
 }
 
-export function isLoopback(host: string): boolean {
+function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
 }
 
-/** Compares hashes with every token, in a time that does not depend on which one fits. */
-function callerOf(authorization: string | undefined, tokens: AdminConfig["tokens"]): Caller | null {
-  const [, presented] = /^Bearer +(\S+)$/i.exec(authorization ?? "") ?? [];
-  if (presented === undefined) return null;
-  const hash = createHash("sha256").update(presented).digest();
-  const fitting = tokens.filter((token) => timingSafeEqual(hash, Buffer.from(token.sha256, "hex")));
-  return fitting[0] ? { name: fitting[0].name, role: fitting[0].role } : null;
-}
+/** Tells callers apart by their tokens, and locks those out that guess. */
+export class Access {
+  readonly #tokens: readonly { readonly caller: Caller; readonly hash: Buffer }[];
+  readonly #lockout: Lockout;
 
-function refuseForeignHost(header: string | undefined, configured: string): void {
-  const name = header?.replace(/:\d+$/, "").toLowerCase();
-  const own = isIPv6(configured) ? `[${configured}]` : configured.toLowerCase();
-  if (name !== undefined && ["localhost", "127.0.0.1", "[::1]", own].includes(name)) return;
-  throw new Refusal(
-    "foreign_origin",
-    "without tokens this API answers only to localhost; check the Host header",
-  );
-}
+  constructor({ tokens }: Pick<AdminConfig, "tokens">, lockout: Lockout) {
+    this.#tokens = tokens.map(({ name, role, sha256 }) => ({
+      caller: { name, role },
+      hash: Buffer.from(sha256, "hex"),
+    }));
+    this.#lockout = lockout;
+  }
 
-function refuseForeignOrigin({ origin, host }: AccessHeaders): void {
-  if (origin === undefined) return;
-  if (URL.canParse(origin) && new URL(origin).host === host) return;
-  throw new Refusal("foreign_origin", `requests made by pages of ${origin} are not accepted`);
+  /**
+   * Who calls from this address with this Authorization header, or a thrown {@link Refusal}. While an address is locked
+   * out its token is not even looked at: were a right one let in, guessing would go on.
+   */
+  identify(authorization: string | undefined, address: string): Caller {
+    if (this.#tokens.length === 0) return LOCAL;
+    this.#refuseLockedOut(address);
+    const [, presented] = /^Bearer +(\S+)$/i.exec(authorization ?? "") ?? [];
+    const caller = presented === undefined ? null : this.#callerWith(presented);
+    if (caller !== null) return caller;
+    if (presented !== undefined) this.#lockout.gaveWrongToken(address);
+    throw new Refusal("unauthenticated", "send `Authorization: Bearer TOKEN` with a token of admin.tokens");
+  }
+
+  #refuseLockedOut(address: string): void {
+    const retryAfterSeconds = Math.ceil(this.#lockout.remainingMs(address) / 1_000);
+    if (retryAfterSeconds === 0) return;
+    const detail = `too many wrong tokens came from this address; wait ${retryAfterSeconds} s`;
+    throw new Refusal("locked_out", detail, { retryAfterSeconds });
+  }
+
+  /** Hashes have one length, and each is compared to its end, so the time tells neither which one fits nor how far. */
+  #callerWith(presented: string): Caller | null {
+    const presentedHash = createHash("sha256").update(presented).digest();
+    const fitting = this.#tokens.filter(({ hash }) => timingSafeEqual(presentedHash, hash));
+    return fitting[0]?.caller ?? null;
+  }
 }

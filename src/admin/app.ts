@@ -13,6 +13,7 @@ import {
 } from "fastify";
 import type { z } from "zod";
 import type { Caller, Role } from "./access.ts";
+import { answerBroken, GUARDING_HEADERS, PATIENCE } from "./listener.ts";
 import { Refusal, refusalOf } from "./problems.ts";
 
 declare module "fastify" {
@@ -51,23 +52,30 @@ export interface Route {
 }
 
 const BODY_LIMIT_BYTES = 65_536;
-const REQUEST_TIMEOUT_MS = 10_000;
 const RETRY_AFTER_SECONDS = "1";
 
-/** Fastify with zod for checking, JSON only, problem+json for whatever goes wrong, and a list of its routes. */
-export function buildApp(log: FastifyBaseLogger): {
-  readonly app: AdminApp;
-  readonly routes: readonly Route[];
-} {
+/**
+ * Fastify with zod for checking, JSON only, problem+json for whatever goes wrong, and a list of its routes. What is
+ * refused before any hook runs is told to `refused`.
+ */
+export function buildApp(
+  log: FastifyBaseLogger,
+  refused: (refusal: Refusal, request: FastifyRequest) => void,
+): { readonly app: AdminApp; readonly routes: readonly Route[] } {
   const app = fastify({
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: "requestId" }),
     bodyLimit: BODY_LIMIT_BYTES,
-    requestTimeout: REQUEST_TIMEOUT_MS,
+    ...PATIENCE,
     forceCloseConnections: true,
     return503OnClosing: false,
     genReqId: () => randomUUID(),
-    frameworkErrors: (error, request, reply: FastifyReply) => void refuse(refusalOf(error), request, reply),
+    clientErrorHandler: answerBroken,
+    frameworkErrors: (error, request, reply: FastifyReply) => {
+      const refusal = refusalOf(error);
+      refused(refusal, request);
+      refuse(refusal, request, reply);
+    },
   }).withTypeProvider<Zod>();
   app.removeContentTypeParser("text/plain");
   app.setValidatorCompiler(
@@ -94,9 +102,10 @@ export function methodsAt(path: string, routes: readonly Route[]): readonly stri
 
 /** Answers with problem+json. */
 export function refuse(refusal: Refusal, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const { word, message, statusCode } = refusal;
-  request.log.info({ fault: word, detail: message, method: request.method }, "admin call refused");
+  const { word, statusCode, extensions } = refusal;
+  reply.headers(GUARDING_HEADERS);
   if (word === "unauthenticated") reply.header("www-authenticate", 'Bearer realm="meridian"');
+  if (word === "locked_out") reply.header("retry-after", String(extensions.retryAfterSeconds));
   if (statusCode === 503) reply.header("retry-after", RETRY_AFTER_SECONDS);
   // As bytes, for to text of a JSON type Fastify adds a charset, which JSON has not.
   const body = Buffer.from(JSON.stringify(refusal.body(request.id)));

@@ -1,6 +1,7 @@
 import type { ServerResponse } from "node:http";
 import type { Clock } from "../clock.ts";
 import type { EdgeEvents, EventBus } from "../events.ts";
+import { GUARDING_HEADERS } from "./listener.ts";
 
 /** What an operator would want to see happen, under its name on the bus. */
 export const FEED_EVENTS = [
@@ -15,6 +16,7 @@ export const FEED_EVENTS = [
   "feedState",
   "configReloaded",
   "audited",
+  "lockedOut",
 ] as const satisfies readonly (keyof EdgeEvents)[];
 
 /** A reader that is this far behind is cut: it would hold memory, and what it reads would be history. */
@@ -23,8 +25,8 @@ const MAX_CLIENTS = 64;
 const HEARTBEAT_MS = 15_000;
 
 const HEAD = {
+  ...GUARDING_HEADERS,
   "content-type": "text/event-stream",
-  "cache-control": "no-store",
   "x-accel-buffering": "no",
 } as const;
 

@@ -1,14 +1,18 @@
 import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from "fastify";
-import { demand, exposure, identify } from "./access.ts";
+import { Access, demand, exposure } from "./access.ts";
+import { callerAddress } from "./address.ts";
 import { type AdminApp, buildApp, methodsAt, type Route, refuse } from "./app.ts";
-import { auditRefusal } from "./audit.ts";
 import { addConfigRoutes } from "./config-routes.ts";
 import { addDecisionRoutes } from "./decision-routes.ts";
 import { addEventRoutes } from "./event-routes.ts";
 import { EventFeed } from "./feed.ts";
+import { boundConnections, GUARDING_HEADERS } from "./listener.ts";
+import { Lockout } from "./lockout.ts";
+import { refusePages } from "./pages.ts";
 import type { AdminParts } from "./parts.ts";
 import { addPinRoutes } from "./pin-routes.ts";
 import { Refusal, refusalOf } from "./problems.ts";
+import { Refusals } from "./refusals.ts";
 import { addAdmissionRoutes, addRegionRoutes } from "./region-routes.ts";
 import { addScheduleRoutes } from "./schedule-routes.ts";
 import { addProbeRoutes, addStatusRoutes } from "./watch-routes.ts";
@@ -32,9 +36,14 @@ export function createAdmin(parts: AdminParts, log: FastifyBaseLogger): Admin {
   if (exposed !== null) throw new Error(exposed);
 
   // Fastify itself has nothing to say below an error, its "Server listening" least of all; its requests do.
-  const { app, routes } = buildApp(log.child({}, { level: "error" }));
+  const refusals = new Refusals(parts.events, parts.clock);
+  const { app, routes } = buildApp(log.child({}, { level: "error" }), (...refused) =>
+    refusals.note(...refused),
+  );
   app.setChildLoggerFactory((_quiet, bindings, options) => log.child(bindings, options));
-  guard(app, parts, routes);
+  boundConnections(app.server, parts);
+  guard(app, parts);
+  answerRefusals(app, routes, refusals);
   const feed = new EventFeed(parts.events, parts.clock);
   app.addHook("preClose", async () => feed.close());
   addProbeRoutes(app, parts);
@@ -54,24 +63,33 @@ export function createAdmin(parts: AdminParts, log: FastifyBaseLogger): Admin {
   };
 }
 
-/** What holds for every call: who may make it, how refusals look, and that they are remembered. */
-function guard(app: AdminApp, parts: AdminParts, routes: readonly Route[]): void {
-  const { admin } = parts.config.get();
+/** What holds for every call: no page of another site makes it, and who makes it may. */
+function guard(app: AdminApp, { config, clock, events }: AdminParts): void {
+  const { admin } = config.get();
+  const access = new Access(admin, new Lockout(clock, events));
   app.decorateRequest("caller", null);
   app.addHook("onRequest", async (request, reply) => {
-    reply.headers({ "cache-control": "no-store", "x-content-type-options": "nosniff" });
+    reply.headers(GUARDING_HEADERS);
     reply.header("x-request-id", request.id);
-    const access = request.is404 ? "viewer" : (request.routeOptions.config.access ?? "operator");
-    if (access === "anyone") return;
-    request.caller = identify(request.headers, admin);
-    demand(access, request.caller);
+    refusePages(request.headers, admin);
+    const needed = request.is404 ? "viewer" : (request.routeOptions.config.access ?? "operator");
+    if (needed === "anyone") return;
+    request.caller = access.identify(request.headers.authorization, callerAddress(request.ip));
+    demand(needed, request.caller);
   });
-  app.setNotFoundHandler((request, reply) => refuse(misdirected(request, reply, routes), request, reply));
+}
+
+/** How refusals look, and that they are remembered. */
+function answerRefusals(app: AdminApp, routes: readonly Route[], refusals: Refusals): void {
+  const answer = (refusal: Refusal, request: FastifyRequest, reply: FastifyReply) => {
+    refusals.note(refusal, request);
+    return refuse(refusal, request, reply);
+  };
+  app.setNotFoundHandler((request, reply) => answer(misdirected(request, reply, routes), request, reply));
   app.setErrorHandler((error, request, reply) => {
-    auditRefusal(parts.events, request);
     const refusal = refusalOf(error);
     if (refusal.word === "internal") request.log.error({ err: error }, "admin call failed");
-    return refuse(refusal, request, reply);
+    return answer(refusal, request, reply);
   });
 }
 

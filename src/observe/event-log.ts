@@ -61,6 +61,8 @@ function eventWriters(logger: Logger, throttle: Throttle): Writers {
         ? logger.warn(event, "configuration rejected")
         : logger.info(event, "configuration reloaded"),
     audited: (event) => logger.info(event, "audit"),
+    lockedOut: (event) =>
+      throttle.run("locked out", (suppressed) => logger.warn({ ...event, suppressed }, "locked out")),
     failed: ({ where, error }) =>
       throttle.run(`failed ${where}`, (suppressed) =>
         logger.error({ where, err: error, suppressed }, "failed"),

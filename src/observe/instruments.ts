@@ -120,6 +120,15 @@ function edgeInstruments(registry: Registry) {
       "pin_feed_behind_total",
       "Times that this age has reached the staleness; until it is below, reads are looked up.",
     ),
+    adminRefused: counter(
+      "admin_refused_total",
+      "Calls of the admin API that were refused for who made them, or from where.",
+      ["fault"],
+    ),
+    adminLockouts: counter(
+      "admin_lockouts_total",
+      "Times that an address gave so many wrong tokens that it was locked out of the admin API.",
+    ),
     configReloads: counter("config_reloads_total", "Reloads of the configuration, by result.", ["result"]),
     logLinesDropped: counter(
       "log_lines_dropped_total",

@@ -1,6 +1,6 @@
 import { Registry } from "prom-client";
 import { FAULTS } from "../errors.ts";
-import type { EdgeEvents, EventBus, RequestRecord } from "../events.ts";
+import type { AccessFault, EdgeEvents, EventBus, RequestRecord } from "../events.ts";
 import type { Admission, Health, View } from "../routing/region.ts";
 import { EventLoopLag } from "./eventloop.ts";
 import { createInstruments, type Instruments } from "./instruments.ts";
@@ -26,6 +26,12 @@ export interface Gauges {
 const METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
 const HEALTHS: readonly Health[] = ["unknown", "up", "degraded", "down"];
 const ADMISSIONS: readonly Admission[] = ["open", "draining", "closed"];
+const ACCESS_FAULTS: readonly AccessFault[] = [
+  "unauthenticated",
+  "forbidden",
+  "foreign_origin",
+  "locked_out",
+];
 const LAG_QUANTILES = [0.5, 0.99, 1];
 
 const ALL_FAULTS = Object.entries(FAULTS).map(([fault, { owner }]) => ({ fault, owner }));
@@ -67,8 +73,9 @@ export class Metrics {
 
   /** A rate needs a zero to rise from, so words that are known beforehand are there from the start. */
   #startAtZero(): void {
-    const { consistency, affinity, pins, configReloads, retries, faults } = this.#instruments;
+    const { consistency, affinity, pins, configReloads, retries, faults, adminRefused } = this.#instruments;
     for (const { fault, owner } of ALL_FAULTS) faults.inc({ fault, owner, region: "none" }, 0);
+    for (const fault of ACCESS_FAULTS) adminRefused.inc({ fault }, 0);
     for (const { fault } of REGION_FAULTS) retries.inc({ reason: fault }, 0);
     for (const outcome of ["kept", "degraded", "stale", "lost", "cookie-only"])
       consistency.inc({ outcome }, 0);
@@ -88,6 +95,8 @@ export class Metrics {
     this.#on("pinLookedUp", ({ durationMs }) => to.pinLookupSeconds.observe(durationMs / 1_000));
     this.#on("pinStoreFailed", ({ op }) => to.pinStoreErrors.inc({ op }));
     this.#on("feedState", ({ behind }) => behind && to.feedBehind.inc());
+    this.#on("adminRefused", ({ fault }) => to.adminRefused.inc({ fault }));
+    this.#on("lockedOut", () => to.adminLockouts.inc());
     this.#on("configReloaded", ({ result }) => to.configReloads.inc({ result }));
   }
 

@@ -1,13 +1,19 @@
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
+import crypto, { createHash } from "node:crypto";
+import { syncBuiltinESMExports } from "node:module";
 import { describe, it } from "node:test";
-import { type AccessHeaders, demand, exposure, identify } from "../../src/admin/access.ts";
+import { Access, type Caller, demand, exposure } from "../../src/admin/access.ts";
+import { Lockout } from "../../src/admin/lockout.ts";
+import { type PageHeaders, refusePages } from "../../src/admin/pages.ts";
 import { Refusal } from "../../src/admin/problems.ts";
+import { systemClock } from "../../src/clock.ts";
+import { EventBus } from "../../src/events.ts";
 
 const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
 const TOKENS = [
   { name: "screen", role: "viewer" as const, sha256: sha256("look") },
   { name: "ops", role: "operator" as const, sha256: sha256("act") },
+  { name: "more", role: "operator" as const, sha256: sha256("act too") },
 ];
 const LOOPBACK = { host: "127.0.0.1", port: 9090, tokens: [] };
 const GUARDED = { host: "0.0.0.0", port: 9090, tokens: TOKENS };
@@ -22,89 +28,62 @@ function refusedWord(work: () => unknown): string {
   return "not refused";
 }
 
+function identify(
+  authorization: string | undefined,
+  admin: typeof GUARDED | typeof LOOPBACK = GUARDED,
+): Caller {
+  return new Access(admin, new Lockout(systemClock, new EventBus())).identify(authorization, "10.0.0.9");
+}
+
 describe("who is asking", () => {
-  const accepted: [string, AccessHeaders, typeof GUARDED | typeof LOOPBACK, string][] = [
-    ["is the local operator without tokens", { host: "127.0.0.1:9090" }, LOOPBACK, "local operator"],
-    ["may name the machine localhost", { host: "LocalHost:1" }, LOOPBACK, "local operator"],
-    ["may name the machine by IPv6", { host: "[::1]:9090" }, LOOPBACK, "local operator"],
-    [
-      "may name it as it is configured",
-      { host: "127.0.0.2" },
-      { ...LOOPBACK, host: "127.0.0.2" },
-      "local operator",
-    ],
-    ["is the viewer whose token it is", { authorization: "Bearer look" }, GUARDED, "screen viewer"],
-    ["is the operator whose token it is", { authorization: "bearer act" }, GUARDED, "ops operator"],
-    [
-      "may be a page of this very listener",
-      { host: "127.0.0.1:9090", origin: "http://127.0.0.1:9090" },
-      LOOPBACK,
-      "local operator",
-    ],
-    [
-      "may use any name with a token",
-      { host: "edge.example", authorization: "Bearer act" },
-      GUARDED,
-      "ops operator",
-    ],
+  it("is the local operator without tokens", () => {
+    assert.deepEqual(identify(undefined, LOOPBACK), { name: "local", role: "operator" });
+  });
+  it("is the viewer or operator whose token it is", () => {
+    assert.deepEqual(identify("Bearer look"), { name: "screen", role: "viewer" });
+    assert.deepEqual(identify("bearer act"), { name: "ops", role: "operator" });
+  });
+
+  const refused: [string, string | undefined][] = [
+    ["without a token", undefined],
+    ["with an empty one", "Bearer "],
+    ["with a wrong one", "Bearer guess"],
+    ["with the hash in place of the token", `Bearer ${sha256("act")}`],
+    ["with the beginning of a token", "Bearer loo"],
+    ["with a token in another case", "Bearer LOOK"],
+    ["with more behind the token", "Bearer look act"],
+    ["with another scheme", "Basic YWN0"],
   ];
-  for (const [name, headers, admin, expected] of accepted) {
-    it(name, () => {
-      const caller = identify(headers, admin);
-      assert.equal(`${caller.name} ${caller.role}`, expected);
-    });
+  for (const [name, authorization] of refused) {
+    it(`is refused ${name}`, () =>
+      assert.equal(
+        refusedWord(() => identify(authorization)),
+        "unauthenticated",
+      ));
   }
 
-  const refused: [string, AccessHeaders, typeof GUARDED | typeof LOOPBACK, string][] = [
-    ["is refused without a token", {}, GUARDED, "unauthenticated"],
-    ["is refused with a wrong token", { authorization: "Bearer guess" }, GUARDED, "unauthenticated"],
-    [
-      "is refused with the hash in place of the token",
-      { authorization: `Bearer ${sha256("act")}` },
-      GUARDED,
-      "unauthenticated",
-    ],
-    ["is refused with another scheme", { authorization: "Basic YWN0" }, GUARDED, "unauthenticated"],
-    [
-      "is refused under a foreign name, which may be rebound",
-      { host: "evil.example:9090" },
-      LOOPBACK,
-      "foreign_origin",
-    ],
-    [
-      "is refused under a name that only begins like ours",
-      { host: "localhost.evil.example" },
-      LOOPBACK,
-      "foreign_origin",
-    ],
-    ["is refused without a Host", {}, LOOPBACK, "foreign_origin"],
-    [
-      "is refused as a page of another site",
-      { host: "127.0.0.1:9090", origin: "https://evil.example" },
-      LOOPBACK,
-      "foreign_origin",
-    ],
-    [
-      "is refused as a page of another port",
-      { host: "127.0.0.1:9090", origin: "http://127.0.0.1:3000" },
-      LOOPBACK,
-      "foreign_origin",
-    ],
-    [
-      "is refused as a page that hides its origin",
-      { host: "127.0.0.1:9090", origin: "null" },
-      LOOPBACK,
-      "foreign_origin",
-    ],
-  ];
-  for (const [name, headers, admin, expected] of refused) {
-    it(name, () =>
-      assert.equal(
-        refusedWord(() => identify(headers, admin)),
-        expected,
-      ),
+  it("is compared with every token in constant time, whichever fits", (t) => {
+    const compare = t.mock.method(crypto, "timingSafeEqual");
+    syncBuiltinESMExports();
+    t.after(() => {
+      compare.mock.restore();
+      syncBuiltinESMExports();
+    });
+    const comparisons = (authorization: string) => {
+      compare.mock.resetCalls();
+      refusedWord(() => identify(authorization));
+      const lengths = compare.mock.calls.map(({ arguments: [a, b] }) => a.byteLength + b.byteLength);
+      assert.ok(
+        lengths.every((length) => length === 64),
+        "two hashes of 32 bytes",
+      );
+      return lengths.length;
+    };
+    assert.deepEqual(
+      ["Bearer look", "Bearer act", "Bearer guess", "Bearer l"].map(comparisons),
+      [3, 3, 3, 3],
     );
-  }
+  });
 });
 
 describe("what one may do", () => {
@@ -116,6 +95,57 @@ describe("what one may do", () => {
       "forbidden",
     );
   });
+});
+
+describe("a call that a browser sends for a page", () => {
+  const own = "127.0.0.1:9090";
+  const LOCALHOST = { ...LOOPBACK, host: "localhost" };
+  const accepted: [string, PageHeaders, typeof GUARDED | typeof LOOPBACK][] = [
+    ["names this machine by an address", { host: own }, LOOPBACK],
+    ["names it localhost, in any case", { host: "LocalHost:1" }, LOOPBACK],
+    ["names it by IPv6", { host: "[::1]:9090" }, LOOPBACK],
+    ["names it as it is configured", { host: "127.0.0.2" }, { ...LOOPBACK, host: "127.0.0.2" }],
+    ["is of a page of this very listener", { host: own, origin: `http://${own}` }, LOOPBACK],
+    ["is of such a page, and a token is needed", { host: own, origin: `http://${own}` }, GUARDED],
+    ["is no page's, has any name and needs a token", { host: "edge.example" }, GUARDED],
+    [
+      "follows a link from elsewhere",
+      { host: own, "sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate" },
+      LOOPBACK,
+    ],
+    ["is typed in", { host: own, "sec-fetch-site": "none", "sec-fetch-mode": "navigate" }, LOOPBACK],
+    ["is its own script's", { host: own, "sec-fetch-site": "same-origin" }, LOOPBACK],
+  ];
+  for (const [name, headers, admin] of accepted)
+    it(`is taken when it ${name}`, () => refusePages(headers, admin));
+
+  const rebound = { host: "evil.example:9090", origin: "http://evil.example:9090" };
+  const refused: [string, PageHeaders, typeof GUARDED | typeof LOOPBACK][] = [
+    ["has a foreign name, which may be rebound", { host: "evil.example:9090" }, LOOPBACK],
+    ["has a name that only begins like ours", { host: "localhost.evil.example" }, LOOPBACK],
+    ["has a name that only ends like ours", { host: "evil.localhost" }, LOOPBACK],
+    ["has no Host", {}, LOOPBACK],
+    ["has an empty Host", { host: "" }, LOCALHOST],
+    ["comes from a page of another site", { host: own, origin: "https://evil.example" }, LOOPBACK],
+    ["comes from such a page, which needs a token", { host: own, origin: "https://evil.example" }, GUARDED],
+    ["comes from a page of another port", { host: own, origin: "http://127.0.0.1:3000" }, LOOPBACK],
+    ["comes from a page that hides its origin", { host: own, origin: "null" }, LOOPBACK],
+    ["comes from a page whose name was rebound", rebound, LOOPBACK],
+    ["comes from such a page, which even knows a token", rebound, GUARDED],
+    ["is embedded in another site", { host: own, "sec-fetch-site": "cross-site" }, LOOPBACK],
+    [
+      "is embedded in another port's page",
+      { host: own, "sec-fetch-site": "same-site", "sec-fetch-mode": "no-cors" },
+      GUARDED,
+    ],
+  ];
+  for (const [name, headers, admin] of refused) {
+    it(`is refused when it ${name}`, () =>
+      assert.equal(
+        refusedWord(() => refusePages(headers, admin)),
+        "foreign_origin",
+      ));
+  }
 });
 
 describe("a listener without tokens", () => {

@@ -140,6 +140,7 @@ describe("the event log", () => {
       why: "patch",
       result: "done",
     });
+    events.emit("lockedOut", { address: "10.0.0.9", wrongTokens: 10, lastsMs: 60_000 });
     const found = (await lines()).map(({ level, msg }) => `${level} ${msg}`);
     assert.deepEqual(found, [
       "warn endpoint ejected",
@@ -152,6 +153,7 @@ describe("the event log", () => {
       "info configuration reloaded",
       "warn configuration rejected",
       "info audit",
+      "warn locked out",
     ]);
   });
 

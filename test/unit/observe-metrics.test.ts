@@ -50,6 +50,8 @@ function feedEverything(events: EventBus): void {
   events.emit("pinned", { action: "begin" });
   events.emit("pinLookedUp", { durationMs: 0.7, result: "free" });
   events.emit("pinStoreFailed", { op: "begin", cause: "timeout" });
+  events.emit("adminRefused", { fault: "unauthenticated" });
+  events.emit("lockedOut", { address: "10.0.0.9", wrongTokens: 10, lastsMs: 60_000 });
   events.emit("configReloaded", { result: "applied", changes: [], problems: [] });
 }
 
