@@ -72,8 +72,9 @@ export class RequestBody {
     if (!this.unread || this.#req.destroyed) return;
     if (!this.#unwanted) {
       this.#unwanted = true;
-      const patience = setTimeout(() => this.#req.complete || this.#req.destroy(), LINGER_MS);
-      this.#req.once("close", () => clearTimeout(patience));
+      // A request that ends after its response is told of no close, and not even of its connection's end.
+      const patience = setTimeout(() => this.#req.complete || this.#req.destroy(), LINGER_MS).unref();
+      for (const over of ["end", "close"]) this.#req.once(over, () => clearTimeout(patience));
     }
     // While it is still being iterated resume() has no effect; the iteration calls again when it ends.
     if (!this.#reading) setImmediate(() => this.#req.resume());
