@@ -11,6 +11,8 @@ export interface AttemptResult {
   readonly status: number | null;
   /** Whether a byte may have reached the region. If not, any method may be tried elsewhere. */
   readonly sent: boolean;
+  /** It went over a connection that had been kept, which ended before a byte of the answer: no sign of ill health. */
+  readonly stale: boolean;
   /** Dispatch to response head, or to the failure. */
   readonly durationMs: number;
   readonly cause: string | null;
@@ -18,7 +20,7 @@ export interface AttemptResult {
 
 /** An attempt that never began. */
 export function unsent(fault: Fault, durationMs = 0, cause: string | null = null): AttemptResult {
-  return { fault, status: null, sent: false, durationMs, cause };
+  return { fault, status: null, sent: false, stale: false, durationMs, cause };
 }
 
 /**

@@ -20,6 +20,11 @@ export class BadHead extends Error {
   override readonly name = "BadHead";
 }
 
+/** The region's connection broke off in the middle of an answer. */
+export class CutOff extends Error {
+  override readonly name = "CutOff";
+}
+
 /** The region is not the writer of the epoch that it was told, and has done nothing. */
 export class WriterMoved extends Error {
   override readonly name = "WriterMoved";
@@ -31,6 +36,7 @@ const FAULT_BY_WORD: Readonly<Record<string, Fault>> = {
   ClientStalled: "request_timeout",
   BodyTooLarge: "body_too_large",
   BadHead: "bad_response",
+  CutOff: "reset",
   WriterMoved: "writer_moved",
   HTTPParserError: "bad_response",
   ECONNREFUSED: "connect_failed",
@@ -58,11 +64,15 @@ const FAULT_BY_WORD: Readonly<Record<string, Fault>> = {
   UND_ERR_DESTROYED: "no_connection",
 };
 
+/** What undici calls a SocketError, and is an answer that nobody asked for: a 100, a 101, one without a request. */
+const NOT_AN_ANSWER: ReadonlySet<string> = new Set(["bad response", "bad upgrade"]);
+
 /** Which fault an error of an attempt is. */
 export function faultOf(error: Error): Fault {
   const { code = "" } = error as NodeJS.ErrnoException;
   const known = FAULT_BY_WORD[error.name] ?? FAULT_BY_WORD[code];
   if (known !== undefined) return known;
+  if (NOT_AN_ANSWER.has(error.message)) return "bad_response";
   if (code.startsWith("HPE_")) return "bad_response";
   if (code.startsWith("ERR_TLS") || code.startsWith("ERR_SSL") || code.includes("CERT"))
     return "connect_failed";

@@ -1,10 +1,15 @@
 import type { ServerResponse } from "node:http";
 import type { Dispatcher } from "undici";
 import type { Clock } from "../clock.ts";
+import type { Connection, ConnectionHandler } from "../regions/connection.ts";
 import type { RequestBody } from "./body.ts";
 import { type AttemptResult, unsent } from "./carrier.ts";
-import { BadHead, ClientGone, ClientStalled, causeOf, faultOf, WriterMoved } from "./faults.ts";
+import { BadHead, ClientGone, ClientStalled, CutOff, causeOf, faultOf, WriterMoved } from "./faults.ts";
+import { endsWithConnection, rawHeadersOf, sound } from "./forward-head.ts";
 import { type HeaderList, type RegionHead, readRegionHead } from "./headers.ts";
+
+/** Interim answers before the answer; each restarts the time-out, so that without an end there would be none. */
+const MAX_INTERIM = 32;
 
 /** One attempt's request as it goes to a region. */
 export interface Outgoing {
@@ -16,6 +21,8 @@ export interface Outgoing {
   readonly maxBodyBytes: number;
   /** Cut it when the client leaves; otherwise it is finished, for its outcome is wanted. */
   readonly cutWhenGone: boolean;
+  /** Over a new connection: one that had been kept has just died under the same request. */
+  readonly fresh: boolean;
   /** What an https endpoint's certificate must be for: the endpoint, never the client's Host. */
   readonly servername: string | null;
   readonly responseTimeoutMs: number;
@@ -59,7 +66,7 @@ export function forward(outgoing: Outgoing, res: ServerResponse, clock: Clock): 
  * Carries one answer from undici's parser to the client's socket, with back-pressure. Three parties may end it at
  * any moment: the region, the client, and the hold on the head; all of them end in {@link Relay.#finish}, once.
  */
-class Relay implements Dispatcher.DispatchHandler {
+class Relay implements ConnectionHandler {
   readonly #outgoing: Outgoing;
   readonly #res: ServerResponse;
   readonly #clock: Clock;
@@ -69,6 +76,12 @@ class Relay implements Dispatcher.DispatchHandler {
 
   #phase: "waiting" | "holding" | "streaming" | "over" = "waiting";
   #controller: Dispatcher.DispatchController | null = null;
+  #connection: Connection | null = null;
+  /** Whether the connection has carried a request before, and no byte of an answer to this one. */
+  #maybeStale = false;
+  #interim = 0;
+  /** Whether the answer's end is the connection's. */
+  #endless = false;
   #status: number | null = null;
   #headAtMs: number | null = null;
   /** What came while the head was held: undici cannot pause an answer to HEAD, nor one in a single packet. */
@@ -94,10 +107,24 @@ class Relay implements Dispatcher.DispatchHandler {
     res.once("close", this.#onClose);
   }
 
+  get wantsFresh(): boolean {
+    return this.#outgoing.fresh;
+  }
+
+  onConnection(connection: Connection): void {
+    this.#connection = connection;
+  }
+
   onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#maybeStale = this.#connection?.takesRequest() ?? false;
     // It ended while it waited for a connection: nothing was sent, so nothing happens.
     if (this.#phase === "over") controller.abort(new ClientGone("nobody waits for the answer"));
     else this.#controller = controller;
+  }
+
+  /** The first byte of an answer, interim ones included. */
+  onResponseStarted(): void {
+    this.#maybeStale = false;
   }
 
   onResponseStart(
@@ -108,10 +135,11 @@ class Relay implements Dispatcher.DispatchHandler {
   ): void {
     if (this.#phase === "over") return;
     if (status < 200) {
-      if (status === 103) this.#earlyHints(parsed);
+      this.#interimAnswer(status, parsed);
       return;
     }
     this.#status = status;
+    this.#endless = endsWithConnection(this.#outgoing.method, status, parsed);
     this.#headAtMs = this.#clock.now();
     const head = this.#outgoing.head(readRegionHead(rawHeadersOf(controller), status));
     if (head === null) {
@@ -138,6 +166,11 @@ class Relay implements Dispatcher.DispatchHandler {
     _controller: Dispatcher.DispatchController,
     trailers: Record<string, string | string[] | undefined>,
   ): void {
+    // Only a connection that was closed as it should says that this was all (RFC 9112 §8).
+    if (this.#endless && this.#connection?.brokeOff) {
+      this.#afterHead(() => this.#finish(new CutOff("the connection broke off")));
+      return;
+    }
     this.#afterHead(() => {
       if (!this.#res.destroyed) {
         if (Object.keys(trailers).length > 0) this.#res.addTrailers(trailers as Record<string, string>);
@@ -199,6 +232,12 @@ class Relay implements Dispatcher.DispatchHandler {
     this.#patience = null;
   }
 
+  #interimAnswer(status: number, parsed: Record<string, string | string[] | undefined>): void {
+    this.#interim += 1;
+    if (this.#interim > MAX_INTERIM) this.fail(new BadHead(`more than ${MAX_INTERIM} interim answers`));
+    else if (status === 103) this.#earlyHints(parsed);
+  }
+
   /** RFC 8297; a client of HTTP/1.0 cannot read an interim response. */
   #earlyHints({ link }: Record<string, string | string[] | undefined>): void {
     if (link === undefined || this.#res.destroyed || this.#res.req.httpVersion === "1.0") return;
@@ -235,28 +274,14 @@ class Relay implements Dispatcher.DispatchHandler {
     this.#res.off("close", this.#onClose);
     // A truncated answer must look truncated: the socket dies, it does not end.
     if (error !== null && this.#res.headersSent) this.#res.destroy();
+    const fault = error === null ? null : faultOf(error);
     this.#resolve({
-      fault: error === null ? null : faultOf(error),
+      fault,
       status: this.#status,
       sent: this.#controller !== null,
+      stale: this.#maybeStale && fault === "reset",
       durationMs: (this.#headAtMs ?? this.#clock.now()) - this.#startedAtMs,
       cause: error === null ? null : causeOf(error),
     });
   }
-}
-
-/** Certificates are checked against the endpoint's own name; a client must not be able to choose it by its Host. */
-export function servernameOf(origin: string): string | null {
-  return origin.startsWith("https:") ? new URL(origin).hostname : null;
-}
-
-/** A reason phrase carries no meaning (RFC 9112 §4): one that cannot be written is left out, not answered for. */
-function sound(statusText: string): string {
-  return /^[\t\x20-\x7e\x80-\xff]*$/.test(statusText) ? statusText : "";
-}
-
-/** undici types the raw headers loosely; for HTTP/1 they are a flat list of names and values. */
-function rawHeadersOf(controller: Dispatcher.DispatchController): readonly (Buffer | string)[] {
-  const { rawHeaders } = controller as { rawHeaders?: unknown };
-  return Array.isArray(rawHeaders) ? (rawHeaders as (Buffer | string)[]) : [];
 }

@@ -6,7 +6,8 @@ import type { Endpoint } from "../regions/table.ts";
 import { RequestBody } from "./body.ts";
 import { type AttemptResult, type Carrier, unsent } from "./carrier.ts";
 import type { Exchange } from "./exchange.ts";
-import { forward, servernameOf } from "./forward.ts";
+import { forward } from "./forward.ts";
+import { servernameOf } from "./forward-head.ts";
 import type { Gates } from "./gate.ts";
 import { epochHeaders, requestHeaders } from "./headers.ts";
 import { refuse } from "./refuse.ts";
@@ -102,6 +103,7 @@ export class HttpCarrier implements Carrier {
         body: this.body,
         maxBodyBytes: proxy.maxBodyBytes,
         cutWhenGone: isRepeatable(exchange),
+        fresh: exchange.attempts.at(-1)?.result.stale ?? false,
         servername: servernameOf(endpoint.origin),
         responseTimeoutMs: proxy.responseTimeout,
         idleTimeoutMs: proxy.idleTimeout,

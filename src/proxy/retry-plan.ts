@@ -32,11 +32,12 @@ export function mayRepeat(
 
 /**
  * Whether attempts are left. A refused connection costs no time and no work, so it does not count as one of the
- * operator's `attempts`: a region of two endpoints that has died whole must not use them up.
+ * operator's `attempts`: a region of two endpoints that has died whole must not use them up. Nor does a stale one.
  */
 export function attemptsLeft({ attempts, settings }: Exchange): boolean {
   const refused = attempts.filter(({ result }) => result.cause?.startsWith("ECONNREFUSED")).length;
-  return attempts.length - refused < settings.config.proxy.attempts && refused <= MAX_REFUSALS;
+  const stale = attempts.filter(({ result }) => result.stale).length;
+  return attempts.length - refused - stale < settings.config.proxy.attempts && refused <= MAX_REFUSALS;
 }
 
 /**

@@ -70,7 +70,7 @@ export class Router {
     if (unpinned !== null) return unpinned;
     for (;;) {
       if (carrier.gone) return "client_gone";
-      const result = await this.#attempt(exchange, carrier, hop.endpoint);
+      const result = await this.#attemptAfresh(exchange, carrier, hop.endpoint);
       const { fault } = result;
       if (fault === "writer_moved") await this.#news.ask();
       if (fault === null || !mayRepeat(exchange, carrier, result) || !attemptsLeft(exchange)) return fault;
@@ -126,7 +126,7 @@ export class Router {
 
   /** An endpoint of the region that this request has not asked yet. */
   #pick({ attempts }: Exchange, region: string): Endpoint | null {
-    const asked = attempts.filter(({ endpoint }) => endpoint.region === region);
+    const asked = attempts.filter(({ endpoint, result }) => endpoint.region === region && !result.stale);
     if (asked.length >= ENDPOINTS_PER_REGION) return null;
     return this.#parts.table.pick(region, new Set(asked.map(({ endpoint }) => endpoint)), this.#parts.chance);
   }
@@ -162,6 +162,18 @@ export class Router {
     exchange.pin = moved;
   }
 
+  /**
+   * An attempt; and if a kept connection died under it, which a region may let it do at any time, another one to the same
+   * endpoint over a new connection. It is no reason to go elsewhere, and takes nothing of the retry budget: one region's
+   * restart ends a thousand kept connections at once.
+   */
+  async #attemptAfresh(exchange: Exchange, carrier: Carrier, endpoint: Endpoint): Promise<AttemptResult> {
+    const result = await this.#attempt(exchange, carrier, endpoint);
+    if (!result.stale || !mayRepeat(exchange, carrier, result)) return result;
+    this.#parts.events.emit("retried", { fault: "reset" });
+    return this.#attempt(exchange, carrier, endpoint);
+  }
+
   async #attempt(exchange: Exchange, carrier: Carrier, endpoint: Endpoint): Promise<AttemptResult> {
     const { clock, table } = this.#parts;
     this.#noteWriterLoad(exchange.inputs, endpoint);
@@ -185,10 +197,11 @@ export class Router {
    * Passive health: what real traffic saw. A fault that is the client's or ours says nothing about the region; and
    * one that cuts an upload off may only mean to refuse it.
    */
-  #judge(carrier: Carrier, endpoint: Endpoint, { fault, status }: AttemptResult): void {
+  #judge(carrier: Carrier, endpoint: Endpoint, { fault, status, stale }: AttemptResult): void {
     const { table } = this.#parts;
     const blamed = fault !== null && FAULTS[fault].owner === "region";
-    if (blamed) table.failed(endpoint, fault, { counts: !(fault === "reset" && carrier.bodyUnread) });
+    const counts = !stale && !(fault === "reset" && carrier.bodyUnread);
+    if (blamed) table.failed(endpoint, fault, { counts });
     else if (status !== null) table.succeeded(endpoint);
   }
 

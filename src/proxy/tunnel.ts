@@ -197,7 +197,7 @@ class TunnelCarrier implements Carrier {
     return new Promise((resolve) => {
       const end = (fault: Fault | null, cause: string | null = null): void => {
         const durationMs = (exchange.headAtMs ?? this.#parts.clock.now()) - exchange.dispatchedAtMs;
-        resolve({ fault, status: this.#status, sent: true, durationMs, cause });
+        resolve({ fault, status: this.#status, sent: true, stale: false, durationMs, cause });
       };
       socket.once("close", () =>
         end(this.#status === null ? "client_gone" : this.#truncated ? "reset" : null),

@@ -1,6 +1,7 @@
 import { isIP } from "node:net";
 import { buildConnector, Pool } from "undici";
 import type { Config } from "../config/schema.ts";
+import { Connection } from "./connection.ts";
 import { lookup } from "./lookup.ts";
 
 /** The part of the configuration that a pool of connections is built from. */
@@ -20,11 +21,12 @@ const KEEP_ALIVE_MAX_MS = 30_000;
  * a dead upstream (nodejs/undici#4839). HTTP/1.1 only and no pipelining: one request's fate is its own.
  */
 export function createPool(origin: string, settings: PoolSettings): Pool {
+  const connect = connectorTo(settings.connectTimeout);
   return new Pool(origin, {
     connections: settings.connectionsPerEndpoint,
+    factory: (url, options) => new Connection(url, options, connect),
     pipelining: 1,
     allowH2: false,
-    connect: connectorTo(settings.connectTimeout),
     headersTimeout: settings.responseTimeout,
     bodyTimeout: settings.idleTimeout,
     maxHeaderSize: settings.maxHeaderBytes,

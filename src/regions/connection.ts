@@ -1,0 +1,68 @@
+import type { Socket } from "node:net";
+import { type buildConnector, Client, type Dispatcher } from "undici";
+
+/** A handler of requests that wants to know what they go over. */
+export interface ConnectionHandler extends Dispatcher.DispatchHandler {
+  /** Whether a connection that was kept from an earlier request is not good enough. */
+  readonly wantsFresh: boolean;
+  /** Told before its request is sent. */
+  onConnection(connection: Connection): void;
+}
+
+/**
+ * One connection of a pool, made anew whenever it has ended. undici tells nobody whether a request went over one that had
+ * been kept; but the other side may close what is idle at any time, so its death then says nothing of the other side.
+ */
+export class Connection extends Client {
+  readonly #present: Present;
+
+  constructor(origin: URL, options: Client.Options, connect: buildConnector.connector) {
+    const present: Present = { socket: null, requests: 0 };
+    super(origin, { ...options, connect: kept(connect, present) });
+    this.#present = present;
+  }
+
+  override dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
+    if (isConnectionHandler(handler)) {
+      handler.onConnection(this);
+      if (handler.wantsFresh) this.#letGo();
+    }
+    return super.dispatch(options, handler);
+  }
+
+  /** Call it when a request is written: answers whether it is not the first one over this connection. */
+  takesRequest(): boolean {
+    this.#present.requests += 1;
+    return this.#present.requests > 1;
+  }
+
+  /** Whether it has ended by an error, and not by the other side's word. */
+  get brokeOff(): boolean {
+    return (this.#present.socket?.errored ?? null) !== null;
+  }
+
+  /** Whoever comes next gets another connection; a request that is under way keeps this one. */
+  #letGo(): void {
+    if (this.stats.size === 0) this.#present.socket?.destroy();
+  }
+}
+
+/** What there is of a connection now. */
+interface Present {
+  socket: Socket | null;
+  /** How many it has carried. */
+  requests: number;
+}
+
+function kept(connect: buildConnector.connector, present: Present): buildConnector.connector {
+  return (options, callback) =>
+    connect(options, (...made) => {
+      present.socket = made[1];
+      present.requests = 0;
+      callback(...made);
+    });
+}
+
+function isConnectionHandler(handler: Dispatcher.DispatchHandler): handler is ConnectionHandler {
+  return "onConnection" in handler;
+}
