@@ -154,6 +154,7 @@ export class Edge {
     this.#server = new EdgeServer(config, {
       request: (req, res, awaitsContinue) => void this.#requests.handle(req, res, awaitsContinue),
       upgrade: (req, socket, head) => void this.tunnels.upgrade(req, socket, head),
+      headRefused: (fault) => events.emit("headRefused", { fault }),
     });
     events.on("admissionChanged", ({ region, to }) => {
       const stillClosed = () => this.table.view.byId.get(region)?.admission === "closed";
@@ -229,6 +230,7 @@ export class Edge {
     this.#prober.configure(config);
     this.calendar.configure(config);
     this.pins.configure(config);
+    this.#server.configure(config);
     this.#eventLog.setAccess(config.log.access);
     this.#options.log.level = config.log.level;
   }

@@ -32,6 +32,7 @@ export const FAULTS = {
     title: "The request did not arrive in time",
   },
   body_too_large: { status: 413, owner: "client", retryable: false, title: "The request body is too large" },
+  url_too_long: { status: 414, owner: "client", retryable: false, title: "The URL is too long" },
   header_too_large: {
     status: 431,
     owner: "client",

@@ -53,6 +53,8 @@ export type AffinityResult = "hit" | "moved" | "new" | "kept" | "none";
 /** What happens inside an edge, for whoever watches. Emitted synchronously; listeners must not throw. */
 export interface EdgeEvents {
   requestDone: RequestRecord;
+  /** What a client sent became no request: it came too slowly, was too much, or is not HTTP. */
+  headRefused: { readonly fault: Fault };
   retried: { readonly fault: Fault };
   retryBudgetExhausted: Record<string, never>;
   probed: {

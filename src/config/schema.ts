@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { identity } from "./schema-identity.ts";
+import { limits } from "./schema-limits.ts";
 import { health, region, routing } from "./schema-regions.ts";
 import { schedule } from "./schema-schedule.ts";
 import {
@@ -251,6 +252,7 @@ export const configSchema = z
     failover: failover.prefault({}).describe("How the write region moves."),
     schedule: schedule.prefault({}).describe("What happens by the clock."),
     proxy: proxy.prefault({}).describe("How requests are forwarded."),
+    limits: limits.prefault({}).describe("What clients may take of this edge."),
     shutdown: shutdown.prefault({}).describe("How this edge stops."),
     log: log.prefault({}).describe("What is logged, as JSON lines on standard output."),
   })

@@ -56,6 +56,10 @@ function eventWriters(logger: Logger, throttle: Throttle): Writers {
     redisState: (event) => logger[event.up ? "info" : "warn"](event, event.up ? "redis up" : "redis down"),
     feedState: (event) =>
       logger[event.behind ? "warn" : "info"](event, event.behind ? "pin feed behind" : "pin feed fresh"),
+    headRefused: (event) =>
+      throttle.run(`head ${event.fault}`, (suppressed) =>
+        logger.info({ ...event, suppressed }, "request refused"),
+      ),
     configReloaded: (event) =>
       event.result === "rejected"
         ? logger.warn(event, "configuration rejected")

@@ -14,7 +14,12 @@ export type Instruments = ReturnType<typeof createInstruments>;
  * configuration: never a path, an address or a user.
  */
 export function createInstruments(registry: Registry) {
-  return { ...requestInstruments(registry), ...regionInstruments(registry), ...edgeInstruments(registry) };
+  return {
+    ...requestInstruments(registry),
+    ...regionInstruments(registry),
+    ...limitInstruments(registry),
+    ...edgeInstruments(registry),
+  };
 }
 
 function requestInstruments(registry: Registry) {
@@ -93,6 +98,17 @@ function regionInstruments(registry: Registry) {
     ),
     writeRegion: gauge("write_region", "1 for a region that takes writes, 0 for the others.", ["region"]),
     writeEpoch: gauge("write_epoch", "Epoch of the write region as this edge knows it."),
+  };
+}
+
+function limitInstruments(registry: Registry) {
+  const { counter } = makers(registry);
+  return {
+    headsRefused: counter(
+      "heads_refused_total",
+      "Connections that ended because what came over them was no request, by the fault; not in requests_total.",
+      ["fault"],
+    ),
   };
 }
 

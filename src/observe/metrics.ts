@@ -1,5 +1,5 @@
 import { Registry } from "prom-client";
-import { FAULTS } from "../errors.ts";
+import { FAULTS, type Fault } from "../errors.ts";
 import type { AccessFault, EdgeEvents, EventBus, RequestRecord } from "../events.ts";
 import type { Admission, Health, View } from "../routing/region.ts";
 import { EventLoopLag } from "./eventloop.ts";
@@ -35,6 +35,7 @@ const ACCESS_FAULTS: readonly AccessFault[] = [
 const LAG_QUANTILES = [0.5, 0.99, 1];
 
 const ALL_FAULTS = Object.entries(FAULTS).map(([fault, { owner }]) => ({ fault, owner }));
+const HEAD_FAULTS: readonly Fault[] = ["bad_request", "header_too_large", "request_timeout"];
 const REGION_FAULTS = ALL_FAULTS.filter(({ owner }) => owner === "region");
 
 /** Counts what the bus says, reads what the gauges say, and renders both for Prometheus. */
@@ -74,9 +75,11 @@ export class Metrics {
   /** A rate needs a zero to rise from, so words that are known beforehand are there from the start. */
   #startAtZero(): void {
     const { consistency, affinity, pins, configReloads, retries, faults, adminRefused } = this.#instruments;
+    const { headsRefused } = this.#instruments;
     for (const { fault, owner } of ALL_FAULTS) faults.inc({ fault, owner, region: "none" }, 0);
     for (const fault of ACCESS_FAULTS) adminRefused.inc({ fault }, 0);
     for (const { fault } of REGION_FAULTS) retries.inc({ reason: fault }, 0);
+    for (const fault of HEAD_FAULTS) headsRefused.inc({ fault }, 0);
     for (const outcome of ["kept", "degraded", "stale", "lost", "cookie-only"])
       consistency.inc({ outcome }, 0);
     for (const result of ["hit", "moved", "new", "kept", "none"]) affinity.inc({ result }, 0);
@@ -87,6 +90,7 @@ export class Metrics {
   #listen(): void {
     const to = this.#instruments;
     this.#on("requestDone", (record) => this.#countRequest(record));
+    this.#on("headRefused", ({ fault }) => to.headsRefused.inc({ fault }));
     this.#on("retried", ({ fault }) => to.retries.inc({ reason: fault }));
     this.#on("retryBudgetExhausted", () => to.budgetExhausted.inc());
     this.#on("probed", ({ region, result }) => to.probes.inc({ region, result }));

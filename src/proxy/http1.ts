@@ -8,23 +8,21 @@ import { refuseSocket } from "./refuse.ts";
 import type { Handlers } from "./server.ts";
 import { isTunnelRequest } from "./tunnel.ts";
 
-/** Longer than any balancer in front of us keeps a connection (AWS ALB: 60 s), so that it closes first: node#20256. */
-const KEEP_ALIVE_MS = 75_000;
-/** How long a client may take for its request's head, and how often it is looked whether one has taken longer. */
-const HEAD_TIMES = { headMs: 60_000, lookMs: 5_000 };
+/** How often it is looked whether a client has taken too long for its request's head. */
+const LOOK_MS = 1_000;
 
 /** HTTP/1.0 and 1.1, over whatever connections it is given, in clear or decrypted. */
 export class Http1 {
   readonly #server: Server;
+  readonly #handlers: Handlers;
   /** Responses that are under way on each connection. */
   readonly #answering = new WeakMap<Duplex, number>();
 
-  constructor({ proxy }: Pick<Config, "proxy">, handlers: Handlers, { headMs, lookMs } = HEAD_TIMES) {
+  constructor(config: Pick<Config, "proxy" | "limits">, handlers: Handlers) {
+    this.#handlers = handlers;
     this.#server = createServer({
-      maxHeaderSize: proxy.maxHeaderBytes,
-      keepAliveTimeout: KEEP_ALIVE_MS,
-      headersTimeout: headMs,
-      connectionsCheckingInterval: lookMs,
+      maxHeaderSize: config.proxy.maxHeaderBytes,
+      connectionsCheckingInterval: LOOK_MS,
       // An upload may take as long as it likes as long as it moves; `idleTimeout` ends one that does not.
       requestTimeout: 0,
       // Behind a request that is still being answered the socket is not ours to give away; an offer may be ignored.
@@ -41,8 +39,16 @@ export class Http1 {
       this.#clientError(error, socket),
     );
     this.#server.on("dropRequest", (_req, socket) => socket.destroy());
+    this.configure(config);
     // It never listens itself; this is what makes it look after clients that are slow with their heads.
     this.#server.emit("listening");
+  }
+
+  /** What a reload may change; connections that there are keep their number of headers. */
+  configure({ limits }: Pick<Config, "limits">): void {
+    this.#server.maxHeadersCount = limits.maxHeaders;
+    this.#server.headersTimeout = limits.headersTimeout;
+    this.#server.keepAliveTimeout = limits.idleConnectionTimeout;
   }
 
   serve(socket: Socket): void {
@@ -70,8 +76,13 @@ export class Http1 {
    */
   #clientError(error: NodeJS.ErrnoException, socket: Duplex): void {
     const busy = (this.#answering.get(socket) ?? 0) > 0;
-    if (error.code === "ECONNRESET" || busy) socket.destroy();
-    else refuseSocket(socket, FAULT_BY_CODE[error.code ?? ""] ?? "bad_request", randomUUID());
+    // One that has been refused before may go on to send, or end in the middle of something.
+    if (error.code === "ECONNRESET" || busy || !socket.writable) return void socket.destroy();
+    const fault = FAULT_BY_CODE[error.code ?? ""] ?? "bad_request";
+    this.#handlers.headRefused(fault);
+    // Who has asked for nothing is told nothing: a browser's spare connection, say.
+    if (fault === "request_timeout" && (socket as Socket).bytesRead === 0) socket.destroy();
+    else refuseSocket(socket, fault, randomUUID());
   }
 }
 

@@ -255,11 +255,12 @@ function isBlindlyPinned({ pin, hold }: DecisionInputs): boolean {
 
 /** What can be said of a request before anybody is asked to serve it. */
 export function faultBeforeRouting({ req, misaddressed, settings }: Exchange): Fault | null {
+  const { limits, proxy } = settings.config;
+  if ((req.url?.length ?? 0) > limits.maxUrlBytes) return "url_too_long";
   if (misaddressed !== null) return "bad_request";
   if (isLoop(req, settings.edgeId)) return "loop";
   // RFC 9112 §6.1: faulty framing; the connection cannot be trusted after it.
   if (req.httpVersion === "1.0" && req.headers["transfer-encoding"] !== undefined) return "bad_request";
-  const { maxBodyBytes } = settings.config.proxy;
   const declared = Number(req.headers["content-length"] ?? 0);
-  return maxBodyBytes > 0 && declared > maxBodyBytes ? "body_too_large" : null;
+  return proxy.maxBodyBytes > 0 && declared > proxy.maxBodyBytes ? "body_too_large" : null;
 }

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Config } from "../config/schema.ts";
+import type { Fault } from "../errors.ts";
 import { Acceptor } from "./acceptor.ts";
 import { Http1 } from "./http1.ts";
 
@@ -10,6 +11,8 @@ const SWEEP_MS = 100;
 export interface Handlers {
   request(req: IncomingMessage, res: ServerResponse, awaitsContinue: boolean): void;
   upgrade(req: IncomingMessage, socket: Socket, head: Buffer): void;
+  /** What a client sent has become no request, and its connection ends. */
+  headRefused(fault: Fault): void;
 }
 
 /** What clients speak to: the ports they come in by, and the protocols that are spoken there. */
@@ -25,6 +28,10 @@ export class EdgeServer {
   /** Resolves with the port, which the system chooses when 0 was asked for; rejects when it is taken. */
   listen({ http }: Config["listen"]): Promise<number> {
     return this.#http.listen(http.host, http.port);
+  }
+
+  configure(config: Config): void {
+    this.#http1.configure(config);
   }
 
   /** Takes no new connections and closes idle ones; resolves when the last request has ended, or was {@link cut}. */
