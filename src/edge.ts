@@ -7,7 +7,7 @@ import { CurrentConfig } from "./config/current.ts";
 import type { ConfigProblem } from "./config/load.ts";
 import type { Config } from "./config/schema.ts";
 import { Pins, type PinsParts } from "./consistency/pins.ts";
-import { EventBus } from "./events.ts";
+import { EventBus, type OverloadCause } from "./events.ts";
 import type { AdmissionStore } from "./fleet/admissions.ts";
 import { Calendar } from "./fleet/calendar.ts";
 import { moveWriteRegion } from "./fleet/switchover.ts";
@@ -17,12 +17,16 @@ import { type EventLog, logEvents } from "./observe/event-log.ts";
 import type { Logger } from "./observe/log.ts";
 import { Metrics } from "./observe/metrics.ts";
 import { ResidencyWatch } from "./observe/residency-watch.ts";
+import { ProcessVitals } from "./observe/vitals.ts";
+import { ConnectionLimits } from "./proxy/connection-limits.ts";
+import { descriptorLimit } from "./proxy/descriptors.ts";
 import { Gates } from "./proxy/gate.ts";
 import { RequestHandler } from "./proxy/handle.ts";
 import { describedInputs } from "./proxy/inputs.ts";
+import { Overload, type Vitals } from "./proxy/overload.ts";
 import { PinEndpoint } from "./proxy/pin-endpoint.ts";
 import { Router } from "./proxy/router.ts";
-import { EdgeServer } from "./proxy/server.ts";
+import { EdgeServer, type Handlers } from "./proxy/server.ts";
 import { Sessions } from "./proxy/sessions.ts";
 import { prepareSettings, type Settings } from "./proxy/settings.ts";
 import { TunnelHandler } from "./proxy/tunnel.ts";
@@ -46,6 +50,8 @@ export interface EdgeOptions {
   readonly logLinesDropped?: () => number;
   /** For proofs: another time than the system's. */
   readonly clock?: Clock;
+  /** For proofs: how this process is said to be. */
+  readonly vitals?: Vitals;
   /** For proofs: pins that are wrong on purpose, to show that the proof notices. */
   readonly pins?: (config: Config, parts: PinsParts) => Pins;
 }
@@ -86,6 +92,9 @@ export class Edge {
   readonly #topologyWatch: TopologyWatch;
   readonly #prober: Prober;
   readonly #requests: RequestHandler;
+  readonly #vitals = new ProcessVitals();
+  readonly #overload: Overload;
+  readonly #connectionLimits: ConnectionLimits;
   readonly #server: EdgeServer;
   readonly #admin: ReturnType<typeof createAdmin>;
   readonly #metrics: Metrics;
@@ -135,7 +144,9 @@ export class Edge {
     this.calendar.configure(config);
 
     const settings = () => this.#settings;
-    const stopping = () => this.#state === "stopping";
+    const vitals = options.vitals ?? this.#vitals;
+    this.#overload = new Overload(config, { events, vitals, chance: Math.random });
+    const dismisses = () => this.#state === "stopping" || this.#overload.dismisses;
     const parts = {
       clock,
       chance: Math.random,
@@ -145,17 +156,24 @@ export class Edge {
       topology,
       sessions: this.#sessions,
       settings,
-      stopping,
+      dismisses,
     };
     const router = new Router(parts);
     const pinEndpoint = new PinEndpoint(parts);
     this.#requests = new RequestHandler({ ...parts, router, pinEndpoint, gates: new Gates() });
     this.tunnels = new TunnelHandler({ ...parts, router });
-    this.#server = new EdgeServer(config, {
+    this.#connectionLimits = new ConnectionLimits(config, {
+      events,
+      overload: () => this.#overload.cause,
+      descriptors: descriptorLimit(),
+      tunnels: () => this.tunnels.size,
+    });
+    const handlers: Handlers = {
       request: (req, res, awaitsContinue) => void this.#requests.handle(req, res, awaitsContinue),
       upgrade: (req, socket, head) => void this.tunnels.upgrade(req, socket, head),
       headRefused: (fault) => events.emit("headRefused", { fault }),
-    });
+    };
+    this.#server = new EdgeServer(config, handlers, this.#connectionLimits);
     events.on("admissionChanged", ({ region, to }) => {
       const stillClosed = () => this.table.view.byId.get(region)?.admission === "closed";
       if (to === "closed") this.tunnels.closeRegion(region, TUNNELS_CLOSE_WITHIN_MS, stillClosed);
@@ -172,9 +190,20 @@ export class Edge {
     if (this.#shared.isFleet) this.#topologyWatch.follow();
     this.#prober.start();
     await this.calendar.start();
+    this.#overload.start();
     const port = await this.#server.listen(listen);
     this.httpUrl = `http://${hostInUrl(listen.http.host)}:${port}`;
     this.#state = "ready";
+  }
+
+  /** What there is too little of, so that new connections are refused. */
+  get overload(): readonly OverloadCause[] {
+    return this.#overload.causes;
+  }
+
+  /** Open connections of clients. */
+  get connections(): number {
+    return Object.values(this.#server.connections).reduce((sum, open) => sum + open, 0);
   }
 
   /**
@@ -206,6 +235,8 @@ export class Edge {
     await this.table.close();
     await this.pins.close();
     await this.#shared.close();
+    this.#overload.close();
+    this.#vitals.close();
     this.#metrics.close();
     this.#residencyWatch.close();
     this.#eventLog.close();
@@ -231,6 +262,8 @@ export class Edge {
     this.calendar.configure(config);
     this.pins.configure(config);
     this.#server.configure(config);
+    this.#connectionLimits.configure(config);
+    this.#overload.configure(config);
     this.#eventLog.setAccess(config.log.access);
     this.#options.log.level = config.log.level;
   }
@@ -255,6 +288,9 @@ export class Edge {
     const gauges = {
       view: () => this.table.view,
       tunnels: () => this.tunnels.counts(),
+      connections: () => this.#server.connections,
+      connectionsMost: () => this.#connectionLimits.most,
+      overload: () => this.#overload.causes,
       pinsActive: () => this.pins.activeCount(),
       pinStorms: () => this.pins.stormCount(),
       redisUp: () => this.#shared.pins?.isUp ?? null,
@@ -289,6 +325,7 @@ export class Edge {
       readiness: () => ({
         ready: this.#state === "ready",
         reasons: this.#state === "ready" ? [] : [this.#state],
+        overload: this.#overload.causes,
       }),
       status: () => ({
         edge: this.config.get().edge.id,

@@ -71,6 +71,12 @@ export const FAULTS = {
     retryable: true,
     title: "No connection to the region was free in time",
   },
+  overloaded: {
+    status: 503,
+    owner: "router",
+    retryable: false,
+    title: "This edge takes no more connections now",
+  },
   internal: { status: 500, owner: "router", retryable: false, title: "Meridian failed" },
   writer_down: {
     status: 503,

@@ -50,11 +50,21 @@ export type Consistency = "degraded" | "stale" | "lost" | "cookie-only";
 /** `hit`: served where the cookie says; `moved`: the cookie changed; `new`: first cookie; `kept`: a detour that left the cookie alone; `none`: no session. */
 export type AffinityResult = "hit" | "moved" | "new" | "kept" | "none";
 
+/** What this process has too little of. */
+export type OverloadCause = "event_loop" | "memory";
+
+/** Why a connection is not taken: the limit of the file, of this process' descriptors, of its address, or an overload. */
+export type ConnectionRefusal = "connections" | "descriptors" | "address" | OverloadCause;
+
 /** What happens inside an edge, for whoever watches. Emitted synchronously; listeners must not throw. */
 export interface EdgeEvents {
   requestDone: RequestRecord;
   /** What a client sent became no request: it came too slowly, was too much, or is not HTTP. */
   headRefused: { readonly fault: Fault };
+  /** A connection was not taken. The address, or the IPv6 network, when it has too many. */
+  connectionRefused: { readonly cause: ConnectionRefusal; readonly address: string | null };
+  /** New connections are refused, for the sake of those there are, or taken again. */
+  overloadChanged: { readonly cause: OverloadCause; readonly shedding: boolean; readonly seen: string };
   retried: { readonly fault: Fault };
   retryBudgetExhausted: Record<string, never>;
   probed: {

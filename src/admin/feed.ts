@@ -13,6 +13,7 @@ export const FEED_EVENTS = [
   "endpointEjected",
   "warned",
   "redisState",
+  "overloadChanged",
   "feedState",
   "configReloaded",
   "audited",

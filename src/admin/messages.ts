@@ -77,6 +77,10 @@ export const problemAnswer = z.looseObject({
 export const livenessAnswer = z.strictObject({ live: z.literal(true) });
 export const readinessAnswer = z.strictObject({
   ready: z.literal(true),
+  overload: z
+    .array(z.enum(["memory", "event_loop"]))
+    .optional()
+    .describe("With ?verbose: what there is too little of, so that new connections are refused."),
   regions: z
     .array(z.strictObject({ id: z.string(), health, admission }))
     .optional()

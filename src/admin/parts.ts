@@ -2,7 +2,7 @@ import type { Clock } from "../clock.ts";
 import type { CurrentConfig } from "../config/current.ts";
 import type { ConfigProblem } from "../config/load.ts";
 import type { Pid, PinInspection } from "../consistency/store.ts";
-import type { EventBus, RequestRecord } from "../events.ts";
+import type { EventBus, OverloadCause, RequestRecord } from "../events.ts";
 import type { AdmissionStore } from "../fleet/admissions.ts";
 import type { ScheduledMaintenance } from "../fleet/calendar.ts";
 import type { Moved } from "../fleet/switchover.ts";
@@ -31,6 +31,8 @@ export interface Readiness {
   readonly ready: boolean;
   /** Why not; empty when ready. */
   readonly reasons: readonly string[];
+  /** What there is too little of, so that new connections are refused; empty when they are taken. */
+  readonly overload: readonly OverloadCause[];
 }
 
 export interface ReloadApplied {

@@ -24,9 +24,9 @@ export function addProbeRoutes(app: AdminApp, parts: AdminParts): void {
     response: { 200: readinessAnswer },
   };
   app.get("/readyz", { config, schema: readyz }, ({ query }) => {
-    const { ready, reasons } = parts.readiness();
+    const { ready, reasons, overload } = parts.readiness();
     if (!ready) throw new Refusal("not_ready", reasons.join("; "), query.verbose ? { reasons } : {});
-    return query.verbose ? { ready, regions: parts.table.view.regions.map(briefly) } : { ready };
+    return query.verbose ? { ready, overload, regions: parts.table.view.regions.map(briefly) } : { ready };
   });
 
   const metrics = { summary: "Prometheus metrics.", produces: "text/plain", response: { 200: text } };

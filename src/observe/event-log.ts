@@ -56,6 +56,12 @@ function eventWriters(logger: Logger, throttle: Throttle): Writers {
     redisState: (event) => logger[event.up ? "info" : "warn"](event, event.up ? "redis up" : "redis down"),
     feedState: (event) =>
       logger[event.behind ? "warn" : "info"](event, event.behind ? "pin feed behind" : "pin feed fresh"),
+    overloadChanged: (event) =>
+      logger[event.shedding ? "warn" : "info"](event, event.shedding ? "overload" : "overload over"),
+    connectionRefused: (event) =>
+      throttle.run(`connection ${event.cause}`, (suppressed) =>
+        logger.warn({ ...event, suppressed }, "connection refused"),
+      ),
     headRefused: (event) =>
       throttle.run(`head ${event.fault}`, (suppressed) =>
         logger.info({ ...event, suppressed }, "request refused"),

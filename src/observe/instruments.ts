@@ -102,8 +102,21 @@ function regionInstruments(registry: Registry) {
 }
 
 function limitInstruments(registry: Registry) {
-  const { counter } = makers(registry);
+  const { counter, gauge } = makers(registry);
   return {
+    connections: gauge("connections", "Connections of clients open now, by the listener they came in by.", [
+      "listener",
+    ]),
+    connectionsLimit: gauge(
+      "connections_limit",
+      "Connections of clients that are taken at most: as configured, or what this process has descriptors for.",
+    ),
+    connectionsRefused: counter(
+      "connections_refused_total",
+      "Connections that were not taken, by what there was too much or too little of.",
+      ["cause"],
+    ),
+    overload: gauge("overload", "1 while new connections are refused for want of this, else 0.", ["cause"]),
     headsRefused: counter(
       "heads_refused_total",
       "Connections that ended because what came over them was no request, by the fault; not in requests_total.",

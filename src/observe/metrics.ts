@@ -1,6 +1,13 @@
 import { Registry } from "prom-client";
 import { FAULTS, type Fault } from "../errors.ts";
-import type { AccessFault, EdgeEvents, EventBus, RequestRecord } from "../events.ts";
+import type {
+  AccessFault,
+  ConnectionRefusal,
+  EdgeEvents,
+  EventBus,
+  OverloadCause,
+  RequestRecord,
+} from "../events.ts";
 import type { Admission, Health, View } from "../routing/region.ts";
 import { EventLoopLag } from "./eventloop.ts";
 import { createInstruments, type Instruments } from "./instruments.ts";
@@ -13,6 +20,12 @@ export interface Gauges {
   tunnels(): ReadonlyMap<string, number>;
   /** Pins that this edge holds itself. */
   pinsActive(): number;
+  /** Open connections of clients, by listener. */
+  connections(): Readonly<Record<string, number>>;
+  /** How many of them there may be. */
+  connectionsMost(): number;
+  /** What there is too little of. */
+  overload(): readonly OverloadCause[];
   pinStorms(): number;
   /** Null without Redis. */
   redisUp(): boolean | null;
@@ -32,6 +45,8 @@ const ACCESS_FAULTS: readonly AccessFault[] = [
   "foreign_origin",
   "locked_out",
 ];
+const OVERLOADS: readonly OverloadCause[] = ["event_loop", "memory"];
+const REFUSALS: readonly ConnectionRefusal[] = ["connections", "descriptors", "address", ...OVERLOADS];
 const LAG_QUANTILES = [0.5, 0.99, 1];
 
 const ALL_FAULTS = Object.entries(FAULTS).map(([fault, { owner }]) => ({ fault, owner }));
@@ -75,10 +90,11 @@ export class Metrics {
   /** A rate needs a zero to rise from, so words that are known beforehand are there from the start. */
   #startAtZero(): void {
     const { consistency, affinity, pins, configReloads, retries, faults, adminRefused } = this.#instruments;
-    const { headsRefused } = this.#instruments;
+    const { headsRefused, connectionsRefused } = this.#instruments;
     for (const { fault, owner } of ALL_FAULTS) faults.inc({ fault, owner, region: "none" }, 0);
     for (const fault of ACCESS_FAULTS) adminRefused.inc({ fault }, 0);
     for (const { fault } of REGION_FAULTS) retries.inc({ reason: fault }, 0);
+    for (const cause of REFUSALS) connectionsRefused.inc({ cause }, 0);
     for (const fault of HEAD_FAULTS) headsRefused.inc({ fault }, 0);
     for (const outcome of ["kept", "degraded", "stale", "lost", "cookie-only"])
       consistency.inc({ outcome }, 0);
@@ -90,6 +106,7 @@ export class Metrics {
   #listen(): void {
     const to = this.#instruments;
     this.#on("requestDone", (record) => this.#countRequest(record));
+    this.#on("connectionRefused", ({ cause }) => to.connectionsRefused.inc({ cause }));
     this.#on("headRefused", ({ fault }) => to.headsRefused.inc({ fault }));
     this.#on("retried", ({ fault }) => to.retries.inc({ reason: fault }));
     this.#on("retryBudgetExhausted", () => to.budgetExhausted.inc());
@@ -130,6 +147,7 @@ export class Metrics {
     this.#readRegions(this.#gauges.view());
     this.#readRedis();
     this.#readFeed();
+    this.#readLimits();
     pinsActive.set(this.#gauges.pinsActive());
     pinStorms.set(this.#gauges.pinStorms());
     const dropped = this.#gauges.logLinesDropped();
@@ -168,6 +186,15 @@ export class Metrics {
     const up = this.#gauges.redisUp();
     if (up === null) this.#instruments.redisUp.remove();
     else this.#instruments.redisUp.set(up ? 1 : 0);
+  }
+
+  #readLimits(): void {
+    const { connections, connectionsLimit, overload } = this.#instruments;
+    for (const [listener, open] of Object.entries(this.#gauges.connections()))
+      connections.set({ listener }, open);
+    connectionsLimit.set(this.#gauges.connectionsMost());
+    const causes = this.#gauges.overload();
+    for (const cause of OVERLOADS) overload.set({ cause }, causes.includes(cause) ? 1 : 0);
   }
 
   #readFeed(): void {

@@ -21,6 +21,11 @@ export class Acceptor {
     });
   }
 
+  /** Connections that are open. */
+  get size(): number {
+    return this.#sockets.size;
+  }
+
   /** Resolves with the port, which the system chooses when 0 was asked for; rejects when it is taken. */
   async listen(host: string, port: number): Promise<number> {
     await new Promise<void>((resolve, reject) => {

@@ -86,7 +86,7 @@ export class HttpCarrier implements Carrier {
   }
 
   refuse(exchange: Exchange, fault: Fault, detail?: string): void {
-    const close = this.body.withheld || fault === "request_timeout" || this.#parts.stopping();
+    const close = this.body.withheld || fault === "request_timeout" || this.#parts.dismisses();
     refuse(this.#res, fault, exchange.passage.requestId, close, detail);
     if (!close) this.body.discard();
   }

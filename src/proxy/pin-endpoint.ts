@@ -70,7 +70,7 @@ export class PinEndpoint {
       if (said.fault === "request_timeout") res.once("close", () => exchange.req.destroy());
       carrier.refuse(exchange, said.fault, said.detail);
     } else {
-      send(res, exchange, said, this.#parts.stopping());
+      send(res, exchange, said, this.#parts.dismisses());
     }
   }
 

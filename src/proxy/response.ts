@@ -19,7 +19,8 @@ export interface ResponseParts {
   readonly table: RegionTable;
   readonly pins: Pins;
   readonly sessions: Sessions;
-  readonly stopping: () => boolean;
+  /** Whether the client is to be asked to leave with the answer: this edge stops, or has too much to do. */
+  readonly dismisses: () => boolean;
 }
 
 /** By which a region says that it is not the writer of the epoch that it was told (RFC 9110 §15.5.20). */
@@ -107,7 +108,7 @@ function pushToken(headers: HeaderList, exchange: Exchange, { table }: ResponseP
 function ownHeaders(
   exchange: Exchange,
   headers: HeaderList,
-  { sessions, stopping }: ResponseParts,
+  { sessions, dismisses }: ResponseParts,
 ): HeaderList {
   const { passage, decision, anonymous, secure } = exchange;
   if (decision?.kind !== "routed") return headers;
@@ -118,7 +119,7 @@ function ownHeaders(
   if (anonymous !== null) headers.push("set-cookie", anonymous.setCookie(secure));
   const home = settleAffinity(exchange, decision, sessions);
   if (home !== null) headers.push("set-cookie", home);
-  if (stopping()) headers.push("connection", "close");
+  if (dismisses()) headers.push("connection", "close");
   return headers;
 }
 

@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import type { Config } from "../config/schema.ts";
 import type { Fault } from "../errors.ts";
 import { Acceptor } from "./acceptor.ts";
+import type { ConnectionLimits } from "./connection-limits.ts";
 import { Http1 } from "./http1.ts";
 
 /** How often a closing server looks for connections that have become idle. */
@@ -20,9 +21,16 @@ export class EdgeServer {
   readonly #http1: Http1;
   readonly #http: Acceptor;
 
-  constructor(config: Config, handlers: Handlers) {
+  constructor(config: Config, handlers: Handlers, limits: ConnectionLimits) {
     this.#http1 = new Http1(config, handlers);
-    this.#http = new Acceptor((socket) => this.#http1.serve(socket));
+    this.#http = new Acceptor((socket) => {
+      if (limits.admit(socket, { inClear: true })) this.#http1.serve(socket);
+    });
+  }
+
+  /** Connections that are open, by listener. */
+  get connections(): Readonly<Record<"http", number>> {
+    return { http: this.#http.size };
   }
 
   /** Resolves with the port, which the system chooses when 0 was asked for; rejects when it is taken. */

@@ -42,6 +42,11 @@ export class TunnelHandler {
     this.#parts = parts;
   }
 
+  /** Upgrades in whatever phase, each of which has, or will have, a connection of its own to a region. */
+  get size(): number {
+    return this.#carriers.size;
+  }
+
   /** Tunnels that are open, by region. */
   counts(): ReadonlyMap<string, number> {
     const counts = new Map<string, number>();

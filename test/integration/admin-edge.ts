@@ -89,7 +89,7 @@ export async function adminEdge(given: object = {}, admissions: AdmissionStore =
     inputs: async (described) => inputsOf(described, config, table),
     reload: async () => edge.reloadAnswer,
     warnings: () => [],
-    readiness: () => ({ ready: edge.reasons.length === 0, reasons: edge.reasons }),
+    readiness: () => ({ ready: edge.reasons.length === 0, reasons: edge.reasons, overload: [] }),
     status: () => ({ edge: "edge-1", version: "0.1.0", uptimeSeconds: 61, mode: "rw", redis: "off" }),
     sessions: () => 7,
     tunnels: () => 2,

@@ -30,14 +30,27 @@ export interface EdgeProcess {
 /** Resolves when the edge is ready. The configuration's ports are replaced by free ones unless it names others than 0. */
 export async function startEdgeProcess(
   configYaml: string,
-  { environment = {}, logFile }: { environment?: Record<string, string>; logFile?: number } = {},
+  {
+    environment = {},
+    logFile,
+    nodeOptions = [],
+    descriptors = null,
+  }: {
+    environment?: Record<string, string>;
+    logFile?: number;
+    nodeOptions?: readonly string[];
+    /** How many it may have; null: as many as this process. */
+    descriptors?: number | null;
+  } = {},
 ): Promise<EdgeProcess> {
   const directory = await mkdtemp(path.join(tmpdir(), "meridian-edge-"));
   const configFile = path.join(directory, "meridian.yaml");
   const { yaml, httpUrl, adminUrl } = await withPorts(configYaml);
   await writeFile(configFile, yaml);
   const output = logFile ?? "pipe";
-  const child = spawn(process.execPath, [MAIN, "serve", "-c", configFile], {
+  const command = [process.execPath, ...nodeOptions, MAIN, "serve", "-c", configFile];
+  const limited = descriptors === null ? "" : `ulimit -n ${descriptors} && `;
+  const child = spawn("sh", ["-c", `${limited}exec "$@"`, "sh", ...command], {
     stdio: ["ignore", output, output],
     env: { ...process.env, ...environment },
   });

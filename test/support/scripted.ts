@@ -3,7 +3,7 @@ import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { stringify } from "yaml";
 import { parseConfig } from "../../src/config/load.ts";
-import { type Edge, startEdge } from "../../src/edge.ts";
+import { type Edge, type EdgeOptions, startEdge } from "../../src/edge.ts";
 import { createLogger } from "../../src/observe/log.ts";
 
 const SILENT = createLogger({ level: "silent", edge: "edge-under-test" });
@@ -49,6 +49,7 @@ export interface ScriptedWorld {
 export async function startScripted(
   handlers: Readonly<Record<string, RequestListener | readonly RequestListener[]>>,
   overrides: Readonly<Record<string, unknown>> = {},
+  proofs: Pick<EdgeOptions, "vitals"> = {},
 ): Promise<ScriptedWorld> {
   const regions: Record<string, ScriptedRegion> = {};
   const configured: Record<string, unknown> = {};
@@ -82,6 +83,7 @@ export async function startScripted(
   const edge = await startEdge({
     config: loaded.config,
     log: SILENT,
+    ...proofs,
   });
   return {
     edge,

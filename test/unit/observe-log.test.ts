@@ -129,6 +129,10 @@ describe("the event log", () => {
     events.emit("feedState", { behind: true, cause: "timeout" });
     events.emit("feedState", { behind: false, cause: null });
     events.emit("warned", { what: "redis may evict pins", detail: "maxmemory-policy is volatile-ttl" });
+    events.emit("overloadChanged", { cause: "memory", shedding: true, seen: "91 % of the memory used" });
+    events.emit("overloadChanged", { cause: "memory", shedding: false, seen: "80 % of the memory used" });
+    events.emit("connectionRefused", { cause: "address", address: "192.0.2.7" });
+    events.emit("headRefused", { fault: "request_timeout" });
     events.emit("configReloaded", { result: "applied", changes: ["log.level: info -> debug"], problems: [] });
     events.emit("configReloaded", { result: "rejected", changes: [], problems: ["m.yaml:3:1: no writer"] });
     events.emit("audited", {
@@ -150,6 +154,10 @@ describe("the event log", () => {
       "warn pin feed behind",
       "info pin feed fresh",
       "warn warning",
+      "warn overload",
+      "info overload over",
+      "warn connection refused",
+      "info request refused",
       "info configuration reloaded",
       "warn configuration rejected",
       "info audit",
