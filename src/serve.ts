@@ -1,6 +1,7 @@
 import { formatProblem, loadConfigFile } from "./config/load.ts";
 import { formatWarning, type TextSink } from "./config/validate.ts";
 import { type Edge, startEdge } from "./edge.ts";
+import { scrubbed } from "./observe/error-fields.ts";
 import { createLogger, type Logger } from "./observe/log.ts";
 import { LogSink } from "./observe/sink.ts";
 
@@ -39,6 +40,8 @@ export async function serveCommand(file: string, err: TextSink): Promise<0 | 1> 
 
 /** A bug met by one request must not take everybody's connections with it: it is logged, and the edge goes on. */
 function surviveBugs(log: Logger): void {
+  // Secrets come by the environment, which Node would write into the report of a crash.
+  if (process.report) process.report.excludeEnv = true;
   process.on("uncaughtException", (err, origin) => log.error({ err, origin }, "uncaught"));
 }
 
@@ -63,5 +66,5 @@ function whyNotStarted(error: unknown): string {
     return `meridian: ${address}:${port} is taken; choose another port, or stop what listens there`;
   if (code === "EACCES")
     return `meridian: no permission to listen on port ${port}; ports below 1024 need CAP_NET_BIND_SERVICE`;
-  return `meridian: ${message}`;
+  return `meridian: ${scrubbed(message)}`;
 }

@@ -1,4 +1,5 @@
 import type { Pid } from "../consistency/store.ts";
+import { redisCause } from "../redis.ts";
 import type { AdminApp } from "./app.ts";
 import { audit, callerName } from "./audit.ts";
 import { dryRunQuery, identityBody, pinAnswer, releaseAnswer, releaseBody } from "./messages.ts";
@@ -63,10 +64,9 @@ async function fromStore<T>(answer: Promise<T>): Promise<T> {
   try {
     return await answer;
   } catch (error) {
-    const cause = error instanceof Error ? error.message : String(error);
     throw new Refusal(
       "store_unreachable",
-      `the pins are in Redis, which did not answer (${cause}). Try again once redis in GET /v1/status is up`,
+      `the pins are in Redis, which did not answer (${redisCause(error)}). Try again once redis in GET /v1/status is up`,
     );
   }
 }

@@ -153,25 +153,28 @@ class Reader implements ConfigDocument {
   #checkAlias(alias: Alias): void {
     if (alias.resolve(this.#document) !== undefined) return;
     this.#aliasBroken = true;
+    // A secret that begins with * looks like this, so the name is not repeated.
     this.report(
       startOf(alias) ?? 0,
-      `*${alias.source} stands for nothing`,
-      `write &${alias.source} before it`,
+      "the *name stands for nothing",
+      "write &name before what it stands for; put a text that begins with * in quotes",
     );
   }
 
   #checkKeys(map: YAMLMap): void {
     const lines = new Map<string, number>();
-    for (const { key } of map.items) {
+    for (const { key, value } of map.items) {
       const name = unshield(isScalar(key) ? String(key.value) : "");
       const offset = startOf(key) ?? 0;
+      if (value === null)
+        this.report(offset, "a key without a value", "write KEY: VALUE, a space after the colon");
       const first = lines.get(name);
       if (first === undefined) {
         lines.set(name, this.#position(offset).line);
         continue;
       }
       this.ambiguous = true;
-      this.report(offset, `duplicate key ${name}`, `the first is on line ${first}`);
+      this.report(offset, `duplicate key ${pathText([name])}`, `the first is on line ${first}`);
     }
   }
 
@@ -180,7 +183,9 @@ class Reader implements ConfigDocument {
   }
 
   #reportSyntax({ code, message, pos }: YAMLError): void {
-    const other = message.startsWith("Maximum call stack") ? TOO_DEEP : `not YAML: ${unshield(message)}`;
+    // Behind a word and a colon YAML repeats what it has found, which may be a secret.
+    const said = unshield(message).replace(/(\w): .*$/s, "$1");
+    const other = message.startsWith("Maximum call stack") ? TOO_DEEP : `not YAML: ${said}`;
     const [wording, hint] = SYNTAX[code] ?? [other, null];
     this.report(pos[0], wording, hint);
   }
@@ -203,6 +208,8 @@ const SMALLEST =
 const SYNTAX: Partial<Record<YAMLError["code"], readonly [string, string]>> = {
   TAB_AS_INDENT: ["a tab in the indentation", "indent with spaces"],
   TAG_RESOLVE_FAILED: ["a tag that means nothing here", "write the value without the ! in front"],
+  BAD_DIRECTIVE: ["a line that begins with %", "put a text that begins with % in quotes"],
+  BAD_DQ_ESCAPE: ["a backslash that means nothing here", "write two of them, or use single quotes"],
   MULTIPLE_DOCS: ["more than one document", "keep one and remove the lines ---"],
 };
 

@@ -27,9 +27,16 @@ export interface ConfigProblem {
 export function pathText(path: Path): string {
   return path.reduce<string>((text, step) => {
     if (typeof step === "number") return `${text}[${step}]`;
-    const key = /^[\w$-]{1,80}$/.test(step) ? step : JSON.stringify(step.slice(0, 80));
+    const key = keyText(step);
     return text === "" ? key : `${text}.${key}`;
   }, "");
+}
+
+/** A key that YAML has made of a value, `password:hunter2` or a whole URL, is shown as far as it may be a key. */
+function keyText(key: string): string {
+  if (/^[\w$-]{1,80}$/.test(key)) return key;
+  const [name = ""] = key.slice(0, 80).split(/[:@/=+]/);
+  return JSON.stringify(name === key ? name : `${name}…`);
 }
 
 /** `file:line:column: message (hint)`, which editors and terminals know how to open. */

@@ -4,46 +4,40 @@ import { type Config, writtenConfig } from "./schema.ts";
 
 export const REDACTED = "[redacted]";
 
+type Written = ReturnType<typeof writtenConfig>;
+
+/**
+ * The name of a key whose texts are secret, now and in keys to come: `secrets`, `password`, `sha256`, `pinKeys`,
+ * `token`. A mapping below such a name is judged by its own keys, as those of `admin.tokens` are.
+ */
+const SECRET_KEY = /(secret|password|passphrase|credential|token|sha256|key)s?$/i;
+
 /** The configuration as written in a file, with every secret replaced by `[redacted]`. */
-export function redactedConfig(config: Config): ReturnType<typeof writtenConfig> {
-  const written = writtenConfig(config);
-  const { admin, secrets, redis, failover, consistency } = written;
-  return {
-    ...written,
-    secrets: secrets?.map(() => REDACTED),
-    admin: { ...admin, tokens: admin?.tokens?.map((token) => ({ ...token, sha256: REDACTED })) },
-    consistency: { ...consistency, pinKeys: consistency?.pinKeys?.map(() => REDACTED) },
-    ...(redis && { redis: redactedRedis(redis) }),
-    ...(failover?.hook && {
-      failover: { ...failover, hook: { ...failover.hook, url: redactedUrl(failover.hook.url) } },
-    }),
-  };
+export function redactedConfig(config: Config): Written {
+  return redacted(writtenConfig(config), false) as Written;
 }
 
-type WrittenRedis = NonNullable<ReturnType<typeof writtenConfig>["redis"]>;
-
-function redactedRedis({ url, sentinels, cluster, password, ...rest }: WrittenRedis): WrittenRedis {
-  return {
-    ...(url !== undefined && { url: redactedUrl(url) }),
-    ...(sentinels && { sentinels: sentinels.map(redactedAddress) }),
-    ...(cluster && { cluster: cluster.map(redactedAddress) }),
-    ...(password !== undefined && { password: REDACTED }),
-    ...rest,
-  };
+function redacted(value: unknown, isSecret: boolean): unknown {
+  if (Array.isArray(value)) return value.map((each) => redacted(each, isSecret));
+  if (typeof value === "object" && value !== null) {
+    return Object.fromEntries(
+      Object.entries(value).map(([key, inner]) => [key, redacted(inner, SECRET_KEY.test(key))]),
+    );
+  }
+  if (value === undefined || value === null) return value;
+  if (isSecret) return REDACTED;
+  return typeof value === "string" ? withoutCredentials(value) : value;
 }
 
-/** Without a scheme there is no password in it. */
-function redactedAddress(text: string): string {
-  return text.includes("://") ? redactedUrl(text) : text;
-}
-
-/** Passwords stand before the @, and, for some clients, in the query. */
-function redactedUrl(text: string): string {
-  const url = new URL(text);
-  const password = url.password === "" ? "" : `:${REDACTED}`;
-  const user = url.username === "" && password === "" ? "" : `${url.username}${password}@`;
-  const query = url.search === "" ? "" : `?${REDACTED}`;
-  return `${url.protocol}//${user}${url.host}${url.pathname}${query}`;
+/** Passwords stand before the @, or a token alone, and, for some clients, in the query. Anything but a URL has none. */
+function withoutCredentials(text: string): string {
+  if (!/^[a-z][a-z\d+.-]*:\/\//i.test(text) || !URL.canParse(text)) return text;
+  const { protocol, username, password, host, pathname, search, hash } = new URL(text);
+  if (username + password + search + hash === "") return text;
+  const user = password === "" ? REDACTED : `${username}:${REDACTED}`;
+  const credentials = username + password === "" ? "" : `${user}@`;
+  const query = search + hash === "" ? "" : `?${REDACTED}`;
+  return `${protocol}//${credentials}${host}${pathname}${query}`;
 }
 
 /** The configuration in force as a file: every key, secrets redacted. Without secrets it reads back as the same. */

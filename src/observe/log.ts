@@ -1,4 +1,5 @@
 import { type Logger, pino, stdTimeFunctions } from "pino";
+import { errorFields } from "./error-fields.ts";
 import { LogSink } from "./sink.ts";
 
 export type { Logger };
@@ -15,6 +16,7 @@ export function createLogger(
     level,
     base: { edge },
     timestamp: stdTimeFunctions.isoTime,
+    serializers: { err: errorFields },
     formatters: { level: (label: string) => ({ level: label }) },
   };
   const logger = pino(options, sink);

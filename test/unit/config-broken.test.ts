@@ -49,7 +49,7 @@ const rows: readonly Row[] = [
   [
     "an alias of nothing",
     [REGIONS, "health: *defaults"],
-    "2:9: *defaults stands for nothing (write &defaults before it)",
+    "2:9: the *name stands for nothing (write &name before what it stands for; put a text that begins with * in quotes)",
   ],
   [
     "a tag of its own",
