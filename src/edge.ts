@@ -9,9 +9,9 @@ import type { Config } from "./config/schema.ts";
 import { Pins, type PinsParts } from "./consistency/pins.ts";
 import { EventBus, type OverloadCause } from "./events.ts";
 import type { AdmissionStore } from "./fleet/admissions.ts";
-import { Calendar } from "./fleet/calendar.ts";
-import { moveWriteRegion } from "./fleet/switchover.ts";
+import type { Calendar } from "./fleet/calendar.ts";
 import type { TopologyStore } from "./fleet/topology.ts";
+import { Member } from "./member.ts";
 import { DecisionRing } from "./observe/decisions.ts";
 import { type EventLog, logEvents } from "./observe/event-log.ts";
 import type { Logger } from "./observe/log.ts";
@@ -30,14 +30,13 @@ import { EdgeServer, type Handlers } from "./proxy/server.ts";
 import { Sessions } from "./proxy/sessions.ts";
 import { prepareSettings, type Settings } from "./proxy/settings.ts";
 import { TunnelHandler } from "./proxy/tunnel.ts";
+import { WriteGate } from "./proxy/write-gate.ts";
 import { Prober } from "./regions/probes.ts";
 import { RegionTable } from "./regions/table.ts";
-import { writeRegionOf } from "./regions/view.ts";
 import { Reloader } from "./reload.ts";
 import { movesOf, objection } from "./routing/moves.ts";
 import type { Admission } from "./routing/region.ts";
 import { Shared } from "./shared.ts";
-import { TopologyWatch } from "./topology-watch.ts";
 import { version } from "./version.ts";
 
 export interface EdgeOptions {
@@ -81,15 +80,12 @@ export class Edge {
   readonly table: RegionTable;
   readonly pins: Pins;
   readonly tunnels: TunnelHandler;
-  readonly admissions: AdmissionStore;
-  readonly topology: TopologyStore;
-  readonly calendar: Calendar;
   httpUrl = "";
   adminUrl = "";
 
   readonly #options: EdgeOptions;
   readonly #shared: Shared;
-  readonly #topologyWatch: TopologyWatch;
+  readonly #member: Member;
   readonly #prober: Prober;
   readonly #requests: RequestHandler;
   readonly #vitals = new ProcessVitals();
@@ -129,19 +125,13 @@ export class Edge {
     this.table = new RegionTable(config, { clock, events });
     this.#prober = new Prober(this.table, config, { clock, chance: Math.random, version });
     this.#shared = new Shared(this.config, events);
-    const { pins: store, feed, admissions, topology } = this.#shared;
+    const { pins: store, feed, hash } = this.#shared;
     this.pins = pins(config, { clock, events, store, feed });
-    this.admissions = admissions;
-    this.topology = topology;
-    this.#topologyWatch = new TopologyWatch({ topology, table: this.table, config: this.config, events });
-    admissions.onChange((said) => this.table.setAdmissions(said));
-    this.calendar = new Calendar({
-      clock,
-      events,
-      admissions,
+    const writes = new WriteGate({ events, table: this.table });
+    this.#member = new Member({
+      ...{ clock, events, config: this.config, hash, table: this.table, prober: this.#prober, writes },
       objection: (region, admission) => this.#objection(region, admission),
     });
-    this.calendar.configure(config);
 
     const settings = () => this.#settings;
     const vitals = options.vitals ?? this.#vitals;
@@ -153,7 +143,8 @@ export class Edge {
       events,
       table: this.table,
       pins: this.pins,
-      topology,
+      topology: this.topology,
+      writes,
       sessions: this.#sessions,
       settings,
       dismisses,
@@ -187,7 +178,7 @@ export class Edge {
     const { listen } = this.config.get();
     this.adminUrl = await this.#admin.listen();
     await Promise.all([this.#prober.firstRound(), this.#shared.start()]);
-    if (this.#shared.isFleet) this.#topologyWatch.follow();
+    this.#member.start();
     this.#prober.start();
     await this.calendar.start();
     this.#overload.start();
@@ -229,7 +220,7 @@ export class Edge {
     // No client is left; what is still open are writes that somebody has walked away from.
     await Promise.race([this.#requests.idle(), hurried]);
     clearTimeout(cut);
-    await this.calendar.close();
+    await this.#member.close();
     await this.#prober.stop();
     await this.#admin.close();
     await this.table.close();
@@ -247,6 +238,18 @@ export class Edge {
     this.tunnels.closeAll();
   }
 
+  get admissions(): AdmissionStore {
+    return this.#member.admissions;
+  }
+
+  get topology(): TopologyStore {
+    return this.#member.topology;
+  }
+
+  get calendar(): Calendar {
+    return this.#member.calendar;
+  }
+
   /** Never rejects. */
   reload(options = { dryRun: false }): Promise<ReloadAnswer> {
     return this.#reloader.reload(options);
@@ -256,10 +259,8 @@ export class Edge {
     this.config.swap(config);
     this.#settings = this.#prepare(config);
     this.table.configure(config);
-    this.topology.fileSays(writeRegionOf(config));
-    if (this.#shared.isFleet) this.#topologyWatch.follow();
+    this.#member.configure(config);
     this.#prober.configure(config);
-    this.calendar.configure(config);
     this.pins.configure(config);
     this.#server.configure(config);
     this.#connectionLimits.configure(config);
@@ -307,13 +308,9 @@ export class Edge {
       config: this.config,
       table: this.table,
       admissions: this.admissions,
-      moveWriteRegion: (wanted) =>
-        moveWriteRegion(wanted, {
-          topology: this.topology,
-          view: () => this.table.view,
-          ask: (region) => this.#prober.ask(region),
-          isShared: this.#shared.isFleet,
-        }),
+      moveWriteRegion: (wanted) => this.#member.moveWriteRegion(wanted),
+      move: () => this.#member.move,
+      edges: () => this.#member.edges(),
       schedule: () => this.calendar.status(),
       pins: this.pins,
       decisions: new DecisionRing(this.events),

@@ -104,6 +104,17 @@ export interface EdgeEvents {
     readonly from: string | null;
     readonly moving: boolean;
   };
+  /** A move of the write region begins, comes to another step or into other hands, and is over; said by every edge. */
+  moveBegan: MoveNews & { readonly why: string; readonly automatic: boolean; readonly by: string };
+  moveStepped: MoveNews & { readonly step: string; readonly by: string };
+  moveEnded: MoveNews & {
+    /** Whether writes go to the new region now, or go on in the old one. */
+    readonly moved: boolean;
+    readonly epoch: number;
+    readonly heldMs: number;
+  };
+  /** A region takes writes of an epoch that is over, or does so no more. */
+  fenceChanged: { readonly region: string; readonly fenced: boolean };
   viewChanged: { readonly view: View };
   pinned: { readonly action: "begin" | "extend" | "end" | "cancel" | "expire" };
   pinLookedUp: { readonly durationMs: number; readonly result: "free" | "pinned" | "unknown" };
@@ -131,6 +142,13 @@ export interface EdgeEvents {
 
 /** Why the admin API does not let somebody in. */
 export type AccessFault = "unauthenticated" | "forbidden" | "foreign_origin" | "locked_out";
+
+/** Which move of the write region something is about. */
+export interface MoveNews {
+  readonly move: string;
+  readonly from: string;
+  readonly to: string;
+}
 
 /** One change by an operator, or one that was refused. */
 export interface AuditLine {

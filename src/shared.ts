@@ -7,12 +7,10 @@ import { RedisFeed } from "./consistency/feed-redis.ts";
 import { guardRedis } from "./consistency/fleet-pins.ts";
 import type { FleetPinStore } from "./consistency/guarded.ts";
 import type { EventBus } from "./events.ts";
-import { type AdmissionStore, MemoryAdmissionStore } from "./fleet/admissions.ts";
-import { RedisAdmissionStore } from "./fleet/redis-admissions.ts";
-import { RedisTopologyStore } from "./fleet/redis-topology.ts";
-import { firstTopology, MemoryTopologyStore, type TopologyStore } from "./fleet/topology.ts";
+import { MemoryHash } from "./fleet/memory-hash.ts";
+import { RedisHash } from "./fleet/redis-hash.ts";
+import type { Fields, SharedHash } from "./fleet/shared-hash.ts";
 import { connectRedis, type RedisClient } from "./redis.ts";
-import { writeRegionOf } from "./regions/view.ts";
 
 /** How long a start waits for Redis before it serves without. */
 const REDIS_PATIENCE_MS = 1_000;
@@ -22,32 +20,28 @@ export class Shared {
   /** Null for a lone edge: its own pins are all there are. */
   readonly pins: FleetPinStore | null;
   readonly feed: PinFeed | null;
-  readonly admissions: AdmissionStore;
-  readonly topology: TopologyStore;
+  /** All that the edges agree on. */
+  readonly hash: SharedHash;
   readonly #client: RedisClient | null;
+  /** Hears that there is news in the hash; a connection that listens can do nothing else. */
+  readonly #listener: RedisClient | null;
 
   constructor(current: CurrentConfig, events: EventBus) {
     const config = current.get();
     const { redis, edge } = config;
-    const first = firstTopology(writeRegionOf(config));
     this.#client = redis === undefined ? null : connectRedis(redis, edge.id);
+    this.#listener = redis === undefined ? null : connectRedis(redis, edge.id);
     if (redis === undefined || this.#client === null) {
       this.pins = null;
       this.feed = null;
-      this.admissions = new MemoryAdmissionStore();
-      this.topology = new MemoryTopologyStore(first);
+      this.hash = new MemoryHash(edge.id);
       return;
     }
     const tells = () => current.get().consistency.mode === "bounded";
     this.pins = guardRedis(this.#client, redis.namespace, { clock: systemClock, events, tells });
     this.feed = feedOf(redis, edge.id, events);
-    this.admissions = new RedisAdmissionStore(this.#client, redis.namespace);
-    this.topology = new RedisTopologyStore(this.#client, redis.namespace, first);
-  }
-
-  /** False for a lone edge, whom nobody else follows. */
-  get isFleet(): boolean {
-    return this.#client !== null;
+    const options = { edgeId: edge.id, listener: this.#listener, isUrgent: isMoving };
+    this.hash = new RedisHash(this.#client, redis.namespace, options);
   }
 
   get redis(): "off" | "up" | "down" {
@@ -57,15 +51,20 @@ export class Shared {
 
   /** Resolves when it is known what the others have said, or Redis has had its time to say it. */
   async start(): Promise<void> {
-    await Promise.all([this.pins?.ready(REDIS_PATIENCE_MS), this.admissions.start(), this.topology.start()]);
+    await Promise.all([this.pins?.ready(REDIS_PATIENCE_MS), this.hash.start()]);
   }
 
   /** After everything that uses it; the pins are closed by who holds them. */
   async close(): Promise<void> {
-    await this.admissions.close();
-    await this.topology.close();
+    await this.hash.close();
+    this.#listener?.disconnect();
     this.#client?.disconnect();
   }
+}
+
+/** While the write region moves every edge follows each step. */
+function isMoving(fields: Fields): boolean {
+  return (fields.get("move") ?? "") !== "";
 }
 
 /** Its commands block, so it has a connection of its own. */

@@ -22,7 +22,7 @@ const FREE = ["clock.ts", "errors.ts", "events.ts", "redis.ts"];
 /** Where a library may be imported; types too. A replacement is then a change in one place. */
 const LIBRARIES: Record<string, RegExp> = {
   "http-proxy": /^proxy\/tunnel\.ts$/,
-  undici: /^(proxy\/forward[\w-]*\.ts|regions\/|cli\/|demo\/)/,
+  undici: /^(proxy\/forward[\w-]*\.ts|regions\/|cli\/|demo\/|fleet\/hook\.ts$)/,
   ioredis: /^redis(-sentinel)?\.ts$/,
   fastify: /^admin\//,
   jose: /^consistency\/jwt\.ts$/,

@@ -87,6 +87,24 @@ export const readinessAnswer = z.strictObject({
     .describe("With ?verbose."),
 });
 
+const step = z.enum(["hold", "catch-up", "hook", "verify"]);
+const moveAnswer = z
+  .strictObject({
+    id: z.string(),
+    from: z.string(),
+    to: z.string(),
+    step: step.describe("From `hook` on the new region may have been promoted."),
+    epoch: z.int().nullable().describe("The epoch that it begins; null before `hook`."),
+    by: z.string().describe("The edge that carries it out."),
+    since: instant,
+    automatic: z.boolean(),
+    forced: z.boolean(),
+    who: z.string(),
+    reason: z.string(),
+  })
+  .nullable()
+  .describe("The move of the write region that is under way.");
+
 export const statusAnswer = z.strictObject({
   edge: z.string(),
   version: z.string(),
@@ -95,8 +113,42 @@ export const statusAnswer = z.strictObject({
   epoch: z.int(),
   writeRegion: z.string().nullable(),
   mode: z.enum(["rw", "ro"]).describe("`ro` while the write region moves."),
+  move: moveAnswer,
   consistency: z.enum(["strict", "bounded", "cookie", "off"]),
   redis: z.enum(["off", "up", "down"]),
+  edges: z.int().describe("Edges that live, this one included."),
+});
+
+const seenRegion = z.strictObject({
+  health,
+  latencyMs: milliseconds,
+  lagMs: milliseconds,
+  writer: z.boolean().nullable(),
+  epoch: z.int().nullable(),
+  applied: z.string().nullable(),
+});
+export const edgesAnswer = z.strictObject({
+  edges: z.array(
+    z.strictObject({
+      id: z.string(),
+      self: z.boolean().describe("Whether it is the one that answers."),
+      live: z.boolean().describe("Heard of in the last four seconds."),
+      seenMsAgo: z.number(),
+      version: z.string(),
+      holdsWrites: z.boolean().describe("For the move of the write region that is under way."),
+      writesUnderWay: z.int(),
+      regions: z.record(z.string(), seenRegion).describe("What it sees of each."),
+    }),
+  ),
+  quorum: z
+    .strictObject({
+      known: z.int().describe("Edges heard of in the last five minutes that have not said goodbye."),
+      live: z.int(),
+      needed: z.int().describe("So many have to agree on the write region."),
+      writerDown: z.int().describe("Live edges that see the write region down."),
+      writerUp: z.int(),
+    })
+    .describe("Who decides on the write region."),
 });
 
 const admissionRecord = z
@@ -135,6 +187,7 @@ export const regionAnswer = z.strictObject({
   operator: admissionRecord.nullable(),
   latencyMs: milliseconds,
   lagMs: milliseconds,
+  fenced: z.boolean().describe("It takes writes of an epoch that is over, so nobody is sent there."),
   warmth: z.number().describe("Share of its traffic it takes while it comes back, 0 to 1."),
   requestsInFlight: z.int(),
   tunnels: z.int(),
@@ -212,6 +265,7 @@ const regionExplained = z.strictObject({
   lagMs: milliseconds,
   applied: position.nullable().describe("Up to where all of it has applied the write log."),
   writer: z.boolean().nullable().describe("Whether it says that it takes writes."),
+  fenced: z.boolean(),
   warmth: z.number(),
   verdict: z.enum(["serves", "dropped"]),
   obstacle: z.string().nullable().describe("Why it was dropped."),
@@ -288,6 +342,7 @@ export const openapiAnswer = z.looseObject({ openapi: z.literal("3.1.0") });
 export const text = z.string();
 
 export type WriteRegionAnswer = z.output<typeof writeRegionAnswer>;
+export type EdgesAnswer = z.output<typeof edgesAnswer>;
 export type StatusAnswer = z.output<typeof statusAnswer>;
 export type RegionAnswer = z.output<typeof regionAnswer>;
 export type AdmissionAnswer = z.output<typeof admissionAnswer>;

@@ -5,6 +5,8 @@ import type { Pid, PinInspection } from "../consistency/store.ts";
 import type { EventBus, OverloadCause, RequestRecord } from "../events.ts";
 import type { AdmissionStore } from "../fleet/admissions.ts";
 import type { ScheduledMaintenance } from "../fleet/calendar.ts";
+import type { KnownEdge, Quorum } from "../fleet/edges.ts";
+import type { Move, Wanted } from "../fleet/move.ts";
 import type { Moved } from "../fleet/switchover.ts";
 import type { RegionTable } from "../regions/table.ts";
 import type { DecisionInputs } from "../routing/decision.ts";
@@ -58,8 +60,12 @@ export interface AdminParts {
   readonly config: Pick<CurrentConfig, "get" | "version">;
   readonly table: Pick<RegionTable, "view" | "status">;
   readonly admissions: Pick<AdmissionStore, "get" | "set">;
-  /** Rejects with `NotMoved` or `TopologyAway`. */
-  moveWriteRegion(wanted: { readonly region: string; readonly force: boolean }): Promise<Moved>;
+  /** Rejects with `NotMoved` or `SharedAway`. */
+  moveWriteRegion(wanted: Wanted): Promise<Moved>;
+  /** The move of the write region that is under way; null when none is. */
+  move(): Move | null;
+  /** The edges that share the memory of this one, and how many have to agree on the write region. */
+  edges(): { readonly edges: readonly KnownEdge[]; readonly quorum: Quorum };
   /** The calendar, in the order of the file. */
   schedule(): readonly ScheduledMaintenance[];
   readonly pins: {

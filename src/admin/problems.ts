@@ -11,6 +11,7 @@ const REFUSALS = {
   wrong_method: { status: 405, title: "This method is not allowed here" },
   write_region: { status: 409, title: "Writes would have no region" },
   not_movable: { status: 409, title: "The write region cannot be moved there now" },
+  not_moved: { status: 409, title: "The write region was not moved" },
   last_region: { status: 409, title: "Reads would have no region" },
   too_slow: { status: 408, title: "The request took too long to arrive" },
   body_too_large: { status: 413, title: "The request body is too large" },

@@ -1,5 +1,7 @@
+import type { Move } from "../fleet/move.ts";
 import type { AdminApp, Route } from "./app.ts";
 import {
+  edgesAnswer,
   livenessAnswer,
   openapiAnswer,
   readinessAnswer,
@@ -43,11 +45,54 @@ export function addStatusRoutes(app: AdminApp, parts: AdminParts, routes: readon
   app.get("/v1/status", { config, schema: status }, () => {
     const { epoch, writeRegion } = parts.table.view;
     const consistency = parts.config.get().consistency.mode;
-    return { ...parts.status(), configVersion: parts.config.version, epoch, writeRegion, consistency };
+    const edges = parts.edges().quorum.live;
+    const configVersion = parts.config.version;
+    return {
+      ...parts.status(),
+      configVersion,
+      epoch,
+      writeRegion,
+      move: shownMove(parts.move()),
+      consistency,
+      edges,
+    };
   });
+
+  const edges = { summary: "The edges of the fleet, and what each sees.", response: { 200: edgesAnswer } };
+  app.get("/v1/edges", { config, schema: edges }, () => shownEdges(parts.edges()));
 
   const openapi = { summary: "This description.", response: { 200: openapiAnswer } };
   app.get("/openapi.json", { config, schema: openapi }, () => openapiOf(routes, parts.status().version));
+}
+
+function shownMove(move: Move | null) {
+  if (move === null) return null;
+  const { id, from, to, step, epoch, by, sinceMs, automatic, forced, who, reason } = move;
+  const since = new Date(sinceMs).toISOString();
+  return {
+    id,
+    from,
+    to,
+    step,
+    epoch,
+    by: by.slice(0, by.lastIndexOf(":")),
+    since,
+    automatic,
+    forced,
+    who,
+    reason,
+  };
+}
+
+function shownEdges({ edges, quorum }: ReturnType<AdminParts["edges"]>) {
+  const { known, live, needed, down: writerDown, up: writerUp } = quorum;
+  return {
+    edges: edges.map(({ id, isSelf, live: isLive, seenMsAgo, version, holds, writesUnderWay, regions }) => ({
+      ...{ id, self: isSelf, live: isLive, seenMsAgo: Math.round(seenMsAgo), version },
+      ...{ holdsWrites: holds !== null, writesUnderWay, regions },
+    })),
+    quorum: { known, live, needed, writerDown, writerUp },
+  };
 }
 
 function briefly({ id, health, admission }: AdminParts["table"]["view"]["regions"][number]) {

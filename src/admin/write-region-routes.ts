@@ -1,5 +1,7 @@
-import { type Moved, NotMoved, objectionToMove } from "../fleet/switchover.ts";
-import { TopologyAway } from "../fleet/topology.ts";
+import type { Wanted } from "../fleet/move.ts";
+import { objectionToMove } from "../fleet/readiness.ts";
+import { SharedAway } from "../fleet/shared-hash.ts";
+import { type Moved, NotMoved } from "../fleet/switchover.ts";
 import type { AdminApp } from "./app.ts";
 import { audit, callerName } from "./audit.ts";
 import { admissionQuery, writeRegionAnswer, writeRegionBody } from "./messages.ts";
@@ -21,12 +23,15 @@ export function addWriteRegionRoutes(app: AdminApp, parts: AdminParts): void {
     const { writeRegion, epoch, byId } = parts.table.view;
     const before = { writeRegion, epoch };
     if (!byId.has(region)) throw new Refusal("unknown_region", `no region is called ${region}`);
-    const objection = objectionToMove(region, force, parts.table.view);
+    const { health } = parts.config.get();
+    const objection = objectionToMove(region, force, { view: parts.table.view, maxLagMs: health.maxLag });
     if (objection !== null) throw new Refusal("not_movable", objection);
-    const moved = dryRun ? null : await move(region, force, parts);
+    const who = callerName(request);
+    const wanted = { to: region, forced: force, automatic: false, who, reason };
+    const moved = dryRun ? null : await move(wanted, parts);
     const after = { writeRegion: region, epoch: moved?.epoch ?? epoch + 1 };
     audit(parts.events, {
-      who: callerName(request),
+      who,
       what: "move-writes",
       target: region,
       before,
@@ -39,12 +44,12 @@ export function addWriteRegionRoutes(app: AdminApp, parts: AdminParts): void {
   });
 }
 
-async function move(region: string, force: boolean, parts: AdminParts): Promise<Moved> {
+async function move(wanted: Wanted, parts: AdminParts): Promise<Moved> {
   try {
-    return await parts.moveWriteRegion({ region, force });
+    return await parts.moveWriteRegion(wanted);
   } catch (error) {
-    if (error instanceof NotMoved) throw new Refusal("not_movable", error.message);
-    if (!(error instanceof TopologyAway)) throw error;
+    if (error instanceof NotMoved) throw new Refusal("not_moved", error.message);
+    if (!(error instanceof SharedAway)) throw error;
     throw new Refusal(
       "unconfirmed",
       `the write region is shared through Redis, which did not confirm the move (${error.message}), and may make it yet. ` +

@@ -16,7 +16,6 @@ import {
   statusText,
   writeRegionText,
 } from "./render.ts";
-import { takeToken, tokenOptions } from "./token.ts";
 
 export interface Output {
   write(text: string): unknown;
@@ -52,7 +51,6 @@ interface ExplainOptions extends ClientOptions {
 
 /** Adds the commands that speak to a running edge's admin API. Bad usage is commander's to report. */
 export function addClientCommands(program: Command, io: ClientIo): void {
-  program.hook("preAction", (_, command) => takeToken(command, (text) => io.err.write(text)));
   addStatus(program, io);
   addDrain(program, io);
   addClose(program, io);
@@ -193,7 +191,7 @@ function changeCommand(program: Command, usage: string, description: string): Co
 }
 
 function clientCommand(program: Command, usage: string, description: string): Command {
-  const command = program
+  return program
     .command(usage)
     .description(description)
     .addOption(
@@ -202,9 +200,8 @@ function clientCommand(program: Command, usage: string, description: string): Co
         .default("http://127.0.0.1:9090")
         .argParser(httpUrl),
     )
+    .addOption(new Option("--token <token>", "a token of its admin.tokens").env("MERIDIAN_TOKEN"))
     .option("--json", "print JSON");
-  for (const option of tokenOptions()) command.addOption(option);
-  return command;
 }
 
 function httpUrl(text: string): string {

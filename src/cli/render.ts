@@ -39,8 +39,14 @@ export function statusText(status: StatusAnswer, regions: readonly RegionAnswer[
     status.writeRegion === null ? "several writers" : `write region ${status.writeRegion}`,
     `consistency ${status.consistency}`,
     `redis ${status.redis}`,
+    ...(status.edges > 1 ? [`${status.edges} edges`] : []),
   ].join(" · ");
-  return `${head}\n\n${regionTable(regions)}`;
+  const move = status.move === null ? "" : `\n${moveLine(status.move)}`;
+  return `${head}${move}\n\n${regionTable(regions)}`;
+}
+
+function moveLine({ from, to, step, by, who, reason }: NonNullable<StatusAnswer["move"]>): string {
+  return `writes wait: they move from ${from} to ${to} (${step}, by the edge ${by}), because of ${who}: ${reason}`;
 }
 
 export function admissionText(answer: AdmissionAnswer): string {
@@ -124,8 +130,9 @@ function regionTable(regions: readonly RegionAnswer[]): string {
 }
 
 /** What an operator has said, and what ails it. */
-function note({ operator, health, endpoints }: RegionAnswer): string {
+function note({ operator, health, endpoints, fenced }: RegionAnswer): string {
   const said = operator === null || operator.state === "open" ? [] : [wordOf(operator)];
+  if (fenced) said.push("fenced: it takes writes of an epoch that is over");
   if (health === "up") return said.join("; ");
   const causes = endpoints.flatMap(({ lastProbe }) => lastProbe?.cause ?? []);
   return [...said, ...new Set(causes)].join("; ");

@@ -10,6 +10,8 @@ export const cautions: readonly ConfigRule[] = [
   { about: ["redis", "consistency"], find: noRedis },
   { about: ["consistency"], find: unverifiedToken },
   { about: ["consistency", "health"], find: lagBeyondWindow },
+  { about: ["consistency", "failover", "health"], find: windowShorterThanFailover },
+  { about: ["failover"], find: nobodyPromotes },
   { about: ["regions", "routing"], find: idleWeight },
   { about: ["regions", "routing"], find: residentsCannotWrite },
   { about: ["routing"], find: shadowedPath },
@@ -54,6 +56,36 @@ function lagBeyondWindow({ consistency, health }: Config): readonly Finding[] {
   const [lag, window] = [formatDuration(worstLag), formatDuration(graceWindow)];
   const message = `with the interval and timeout of a probe a replica may lag ${lag}, and ${window} after a write its user may read there`;
   return [finding(["health", "maxLag"], message, "keep the sum of the three below consistency.graceWindow")];
+}
+
+/** From the last answer of the writer until the epoch is raised, about. */
+function failoverMs({ failover, health }: Config): number {
+  return health.interval + health.timeout + (health.fall - 1) * 500 + failover.after + 2_000;
+}
+
+/** A pin that is over when the new epoch begins tells its user nothing of what was lost with the old one. */
+function windowShorterThanFailover(config: Config): readonly Finding[] {
+  const { failover, consistency, health } = config;
+  if (failover.mode !== "automatic" || consistency.mode === "off") return [];
+  const [takes, window] = [formatDuration(failoverMs(config)), formatDuration(consistency.graceWindow)];
+  const found: Finding[] = [];
+  if (consistency.graceWindow < failoverMs(config)) {
+    const message = `a failover takes about ${takes}, and ${window} after a write its user is not told any more that it was lost`;
+    found.push(finding(["failover", "after"], message, "shorten it, or lengthen consistency.graceWindow"));
+  }
+  if (health.maxLag < failoverMs(config)) {
+    const message = `a failover takes about ${takes}, and replicas that count their lag from the last write seem to lag more than that meanwhile`;
+    found.push(finding(["health", "maxLag"], message, "lengthen it, or let them measure it by a heartbeat"));
+  }
+  return found;
+}
+
+function nobodyPromotes({ failover }: Config): readonly Finding[] {
+  if (failover.mode !== "automatic" || failover.hook !== undefined) return [];
+  const message = "without a hook nobody promotes the database, unless it does so by itself";
+  return [
+    finding(["failover", "mode"], message, "give failover.hook, or let the database fail over by itself"),
+  ];
 }
 
 function idleWeight(config: Config): readonly Finding[] {

@@ -18,7 +18,7 @@ export const contradictions: readonly ConfigRule[] = [
   { about: ["regions", "routing"], find: nobodyInJurisdiction },
   { about: ["regions", "failover"], find: orderOfStrangers },
   { about: ["failover"], find: orderTwice },
-  { about: ["failover"], find: automaticFailover },
+  { about: ["failover", "redis", "routing"], find: automaticFailover },
   { about: ["health"], find: slowProbe },
   { about: ["consistency"], find: shortPin },
   { about: ["consistency"], find: failuresThatWroteNothing },
@@ -120,10 +120,13 @@ function orderTwice({ failover }: Config): readonly Finding[] {
   );
 }
 
-function automaticFailover({ failover }: Config): readonly Finding[] {
+function automaticFailover({ failover, redis, routing }: Config): readonly Finding[] {
   if (failover.mode !== "automatic") return [];
-  const hint = "it comes in a later version; write manual";
-  return [finding(["failover", "mode"], "automatic failover is not available yet", hint)];
+  const path = ["failover", "mode"];
+  if (routing.topology === "multi-writer")
+    return [finding(path, "with several writers there is no write region to move", "write manual")];
+  if (redis !== undefined) return [];
+  return [finding(path, "one edge alone never moves the write region", "give redis, or write manual")];
 }
 
 function slowProbe({ health }: Config): readonly Finding[] {

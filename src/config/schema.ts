@@ -176,9 +176,23 @@ const failover = z.strictObject({
   mode: z
     .enum(["manual", "automatic"])
     .default("manual")
-    .describe("Who moves the write region; automatic comes in a later version."),
-  after: duration.prefault("15s").describe("How long the writer must be down before it is replaced."),
-  order: z.array(regionName).default([]).describe("Regions that may become the write region, best first."),
+    .describe(
+      "Who moves the write region: an operator, or also the fleet itself when most of its edges see the writer down.",
+    ),
+  after: duration
+    .prefault("15s")
+    .describe("Mode automatic: how long most edges must have seen the writer down before it is replaced."),
+  order: z
+    .array(regionName)
+    .default([])
+    .describe(
+      "Mode automatic: regions that may take over; of those that have as much of the log the first. Empty: all but standbys.",
+    ),
+  holdDown: durationWithin({ least: "1s" })
+    .prefault("5m")
+    .describe(
+      "Mode automatic: how long after one failover there is no other; twice as long each time when it flaps.",
+    ),
   holdWrites: durationWithin({ least: "0ms" })
     .prefault("10s")
     .describe("How long writes wait, and do not fail, while the write region moves."),
@@ -186,9 +200,17 @@ const failover = z.strictObject({
     .strictObject({
       url: url(["http", "https"]).describe("Called to promote the database."),
       timeout: duration.prefault("60s").describe("How long the call may take."),
+      token: z
+        .string()
+        .min(8)
+        .max(1_024)
+        .regex(/^[\x21-\x7e]+$/, "expected printable characters without spaces")
+        .meta({ title: "secret" })
+        .optional()
+        .describe("Sent as a bearer token, so that the hook knows who calls."),
     })
     .optional()
-    .describe("What promotes the database."),
+    .describe("What promotes the database, and demotes the old one."),
 });
 
 const retryBudget = z.strictObject({

@@ -1,5 +1,6 @@
 import type { Admission } from "../routing/region.ts";
 import { Board } from "./board.ts";
+import type { Fields, SharedHash } from "./shared-hash.ts";
 
 /** What an operator has said of a region. */
 export interface AdmissionRecord {
@@ -22,56 +23,111 @@ export interface WindowMark {
 /** The operator's word on each region by name; a region without one is open. */
 export type Admissions = ReadonlyMap<string, AdmissionRecord>;
 
-/** Where admissions live: in this process, or shared by all edges of a fleet. */
-export interface AdmissionStore {
-  /** The last that is known. */
-  get(): Admissions;
-  /** The last word wins. Resolves when it is stored; rejects with {@link AdmissionStoreAway} when it is not. */
-  set(region: string, record: AdmissionRecord): Promise<void>;
-  /**
-   * The same, unless somebody has said another word since `last`; undefined is that nobody has said any. Resolves to
-   * whether it is stored.
-   */
-  setAfter(region: string, last: AdmissionRecord | undefined, record: AdmissionRecord): Promise<boolean>;
-  /** Calls back after every change, until the function it returns is called. */
-  onChange(listener: (admissions: Admissions) => void): () => void;
-  /** Reads what is stored and goes on following it. Resolves even when the store does not answer. */
-  start(): Promise<void>;
-  close(): Promise<void>;
-}
+const FIELD_PREFIX = "admission:";
 
-/** The change was not stored, so no edge follows it. */
-export class AdmissionStoreAway extends Error {
-  override name = "AdmissionStoreAway";
-}
+/** Records as they stand in the shared hash: only the very same text is the same word. */
+const TEXTS = new WeakMap<AdmissionRecord, string>();
 
-/** Admissions of a lone edge; a restart forgets them. */
-export class MemoryAdmissionStore implements AdmissionStore {
+/** The admissions that all edges share: one JSON field for each region. */
+export class AdmissionStore {
+  readonly #hash: SharedHash;
   readonly #board = new Board<Admissions>(new Map());
 
+  constructor(hash: SharedHash) {
+    this.#hash = hash;
+    hash.onChange((fields) => this.#follow(fields));
+    this.#follow(hash.get());
+  }
+
+  /** The last that is known. */
   get(): Admissions {
     return this.#board.get();
   }
 
+  /** The last word wins. Resolves when it is stored; rejects with `SharedAway` when it is not. */
   async set(region: string, record: AdmissionRecord): Promise<void> {
-    this.#board.replace(new Map(this.#board.get()).set(region, record));
+    await this.#hash.set({ [FIELD_PREFIX + region]: JSON.stringify(record) });
   }
 
-  async setAfter(
-    region: string,
-    last: AdmissionRecord | undefined,
-    record: AdmissionRecord,
-  ): Promise<boolean> {
-    if (this.#board.get().get(region) !== last) return false;
-    await this.set(region, record);
-    return true;
+  /**
+   * The same, unless somebody has said another word since `last`; undefined is that nobody has said any. Resolves to
+   * whether it is stored.
+   */
+  setAfter(region: string, last: AdmissionRecord | undefined, record: AdmissionRecord): Promise<boolean> {
+    const field = FIELD_PREFIX + region;
+    const before = last === undefined ? "" : textOf(last);
+    return this.#hash.setIf(field, before, { [field]: JSON.stringify(record) });
   }
 
+  /** Calls back after every change, until the function it returns is called. */
   onChange(listener: (admissions: Admissions) => void): () => void {
     return this.#board.onChange(listener);
   }
 
-  async start(): Promise<void> {}
+  /**
+   * A word that was there and is not was lost with the memory: opening is a word too, none is ever taken back. It is
+   * kept, and put back unless somebody has said a newer one.
+   */
+  #follow(fields: Fields): void {
+    const known = this.get();
+    const stored = readAdmissions(fields);
+    const lost = [...known].filter(([region]) => !stored.has(region));
+    for (const [region, record] of lost) stored.set(region, record);
+    if (!sameWords(stored, known)) this.#board.replace(stored);
+    for (const [region, record] of lost) {
+      const field = FIELD_PREFIX + region;
+      void this.#hash.setIf(field, "", { [field]: textOf(record) }).catch(() => false);
+    }
+  }
+}
 
-  async close(): Promise<void> {}
+/** What cannot be read is left out: another version of an edge may have written it. */
+function readAdmissions(fields: Fields): Map<string, AdmissionRecord> {
+  const admissions = new Map<string, AdmissionRecord>();
+  for (const [field, json] of fields) {
+    const record = field.startsWith(FIELD_PREFIX) ? readRecord(json) : null;
+    if (record !== null) admissions.set(field.slice(FIELD_PREFIX.length), record);
+  }
+  return admissions;
+}
+
+function readRecord(json: string): AdmissionRecord | null {
+  try {
+    const given: unknown = JSON.parse(json);
+    if (!isRecord(given)) return null;
+    TEXTS.set(given, json);
+    return given;
+  } catch {
+    return null;
+  }
+}
+
+function textOf(record: AdmissionRecord): string {
+  return TEXTS.get(record) ?? JSON.stringify(record);
+}
+
+function sameWords(one: Admissions, other: Admissions): boolean {
+  const text = (record: AdmissionRecord | undefined) => (record === undefined ? "" : textOf(record));
+  return one.size === other.size && [...one].every(([id, word]) => textOf(word) === text(other.get(id)));
+}
+
+function isRecord(given: unknown): given is AdmissionRecord {
+  if (typeof given !== "object" || given === null) return false;
+  const { state, reason, by, sinceWallMs, deadlineWallMs, window } = given as Partial<
+    Record<string, unknown>
+  >;
+  return (
+    (state === "open" || state === "draining" || state === "closed") &&
+    typeof reason === "string" &&
+    typeof by === "string" &&
+    typeof sinceWallMs === "number" &&
+    (deadlineWallMs === null || typeof deadlineWallMs === "number") &&
+    (window === undefined || isMark(window))
+  );
+}
+
+function isMark(given: unknown): given is WindowMark {
+  if (typeof given !== "object" || given === null) return false;
+  const { id, endWallMs } = given as Partial<Record<string, unknown>>;
+  return typeof id === "string" && typeof endWallMs === "number";
 }

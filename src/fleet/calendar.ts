@@ -5,12 +5,7 @@ import type { Cron } from "../config/cron.ts";
 import type { Config } from "../config/schema.ts";
 import type { AuditLine, EventBus } from "../events.ts";
 import type { Admission } from "../routing/region.ts";
-import {
-  type AdmissionRecord,
-  type AdmissionStore,
-  AdmissionStoreAway,
-  type Admissions,
-} from "./admissions.ts";
+import type { AdmissionRecord, AdmissionStore, Admissions } from "./admissions.ts";
 import {
   beginning,
   CALENDAR,
@@ -26,6 +21,7 @@ import {
   windowFrom,
   windowInForce,
 } from "./calendar-windows.ts";
+import { SharedAway } from "./shared-hash.ts";
 
 /** A window that nobody could begin, or end, in time is looked at again this often. */
 const LOOK_INTERVAL_MS = 1_000;
@@ -35,7 +31,7 @@ const SILENT = { info() {}, warn() {}, error() {}, debug() {} };
 export interface CalendarParts {
   readonly clock: Clock;
   readonly events: EventBus;
-  readonly admissions: AdmissionStore;
+  readonly admissions: Pick<AdmissionStore, "get" | "setAfter" | "onChange">;
   /** Why the region must not be drained or closed now, and what to do instead; null when it may. */
   objection(region: string, admission: Admission): string | null;
 }
@@ -134,7 +130,7 @@ export class Calendar {
       for (const watched of this.#watched) await this.#beginIfDue(watched, nowMs);
     } catch (error) {
       // The store is away: what is due is still due at the next look.
-      if (!(error instanceof AdmissionStoreAway)) throw error;
+      if (!(error instanceof SharedAway)) throw error;
     } finally {
       this.#lookedWallMs = nowMs;
     }

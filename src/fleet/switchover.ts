@@ -1,28 +1,67 @@
+import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Position } from "../routing/position.ts";
+import type { EventBus } from "../events.ts";
 import type { Region, View } from "../routing/region.ts";
-import type { TopologyStore } from "./topology.ts";
+import { edgesIn, type KnownEdge } from "./edges.ts";
+import type { HookAnswer } from "./hook.ts";
+import {
+  begun,
+  carriedOn,
+  givenUp,
+  handedToHook,
+  isSettled,
+  LEASE_MS,
+  lapsed,
+  letGo,
+  type Move,
+  mayBePromoted,
+  SETTLED_AFTER_MS,
+  type Transition,
+  takenOver,
+  type Wanted,
+} from "./move.ts";
+import { type Heard, hasAllOf, objectionToMove, outcomeOf } from "./readiness.ts";
+import { SharedAway, type SharedHash } from "./shared-hash.ts";
+import { heldDown, promoted, type TopologyStore } from "./topology.ts";
 
-/** No edge takes writes for longer than this because of a move that nobody finishes. */
-const HOLD_MS = 30_000;
-/** Within which every edge that reaches the store knows that writes are held, see `RedisTopologyStore`. */
-const FOLLOWED_WITHIN_MS = 2_000;
-/** Until the region has what the old one has, and says that it is the writer. */
-const READY_WITHIN_MS = 20_000;
+/** How often a coordinator says that it lives. */
+const RENEW_MS = LEASE_MS / 5;
+/** Until the new region says that it takes writes. */
+const VERIFIED_WITHIN_MS = 20_000;
+/** After a hook that failed, to find out whether it did its work all the same. */
+const LOOKED_WITHIN_MS = 3_000;
+/** What every edge may take to hold writes, and its writes to end, when the old region is given up anyway. */
+const FORCED_WITHIN_MS = 2_000;
+/** What writes may wait before the hook, as a share of what they wait at all: until then nobody is hurt by going back. */
+const SHARE_BEFORE_HOOK = 0.7;
+/** The same where writes do not wait. */
+const UNHELD_WITHIN_MS = 10_000;
 /** A probe and its time-out, as they usually are. */
 const HEARD_WITHIN_MS = 2_000;
 const LOOK_AGAIN_MS = 50;
+/** Without an answer of the shared memory for so long, what it last said is no news. */
+const SILENT_FOR_MS = 1_000;
 /** Of a region that says nothing: then every earlier position counts as lost. */
 const NOWHERE = "0".repeat(16);
 
 export interface SwitchoverParts {
+  readonly events: EventBus;
+  readonly hash: SharedHash;
   readonly topology: TopologyStore;
   /** What this edge sees now. */
   readonly view: () => View;
   /** Hears a region anew. Resolves to whether the view has nothing of it that is older than this call. */
   readonly ask: (region: string) => Promise<boolean>;
-  /** False for a lone edge, for whom nobody has to be waited. */
-  readonly isShared: boolean;
+  /** Tells whoever promotes the database; null when nobody is configured, and an operator does it by hand. */
+  readonly hook: () => ((move: Move) => Promise<HookAnswer>) | null;
+  readonly settings: () => SwitchoverSettings;
+}
+
+export interface SwitchoverSettings {
+  readonly maxLagMs: number;
+  readonly holdWritesMs: number;
+  /** After a move that nobody has asked for. */
+  readonly holdDownMs: number;
 }
 
 /** What a move of the write region has come to. */
@@ -36,98 +75,301 @@ export interface Moved {
   readonly heldMs: number;
 }
 
-/** Why the write region was not moved; nothing is changed then. */
+/** Why the write region was not moved; unless it says otherwise nothing is changed then. */
 export class NotMoved extends Error {
   override name = "NotMoved";
 }
 
-/** What speaks against making this region the write region; null when nothing does. `force` leaves out what is only unwise. */
-export function objectionToMove(region: string, force: boolean, view: View): string | null {
-  const target = view.byId.get(region);
-  if (target === undefined) return `no region is called ${region}`;
-  if (view.writeRegion === null) return "with several writers there is no write region to move";
-  if (view.writeRegion === region) return `${region} is the write region already`;
-  if (view.moving) return "a move is under way; wait for its end";
-  if (force) return null;
-  if (target.admission === "closed") return `${region} is closed`;
-  if (target.health !== "up") return `${region} is ${target.health}`;
-  if (target.applied === null)
-    return `${region} does not say how far it has applied the write log, so nobody knows what would be lost`;
-  return null;
-}
-
 /**
- * Moves the write region: writes are held at every edge, the region catches up (unless forced) and is promoted by the
- * operator meanwhile, the epoch is raised. Rejects with {@link NotMoved}, or with `TopologyAway` when the store does not
- * answer: an edge that dies in the middle leaves a hold that ends by itself.
+ * Moves the write region, step by step, each of which is in the shared memory before it is taken. An edge that dies in the
+ * middle leaves a move that lapses, or that another edge carries on: see {@link Move.step}.
  */
-export async function moveWriteRegion(
-  { region, force }: { readonly region: string; readonly force: boolean },
-  parts: SwitchoverParts,
-): Promise<Moved> {
-  const { topology, view } = parts;
-  const objection = objectionToMove(region, force, view());
-  if (objection !== null) throw new NotMoved(objection);
-  const { epoch, writer } = topology.get();
-  const from = writer ?? view().writeRegion ?? "";
-  const startedAtMs = performance.now();
-  if (!(await topology.hold(epoch, HOLD_MS))) throw new NotMoved("somebody else has moved it");
-  try {
-    await sleep(parts.isShared ? FOLLOWED_WITHIN_MS : 0);
-    const position = await readyPosition({ region, from, force }, parts);
-    const to = Math.max(epoch + 1, position?.epoch ?? 0);
-    const at = position?.at ?? NOWHERE;
-    if (!(await topology.promote({ from: epoch, to, writer: region, at, whileHeld: true })))
-      throw new NotMoved("somebody else has moved it");
-    return { from, writer: region, epoch: to, promotedPosition: at, heldMs: performance.now() - startedAtMs };
-  } catch (error) {
-    await topology.resume(epoch).catch(() => false);
-    throw error;
+export class Switchover {
+  readonly #parts: SwitchoverParts;
+  readonly #carried = new Map<string, Promise<Moved>>();
+  readonly #unsubscribe: () => void;
+  #isLooking = false;
+  #isClosed = false;
+
+  constructor(parts: SwitchoverParts) {
+    this.#parts = parts;
+    this.#unsubscribe = parts.hash.onHeard(() => void this.#look());
   }
-}
 
-interface Candidate {
-  readonly region: string;
-  readonly from: string;
-  readonly force: boolean;
-}
+  /** Rejects with {@link NotMoved}, or with `SharedAway` when the shared memory does not answer. */
+  async move(wanted: Wanted): Promise<Moved> {
+    const { topology, view, settings } = this.#parts;
+    const judged = { view: view(), maxLagMs: settings().maxLagMs };
+    const objection = objectionToMove(wanted.to, wanted.forced || wanted.automatic, judged);
+    if (objection !== null) throw new NotMoved(objection);
+    await this.#untilSettled();
+    const { epoch, writer } = topology.get();
+    const move: Move = {
+      ...wanted,
+      id: randomUUID(),
+      from: writer ?? judged.view.writeRegion ?? "",
+      step: "hold",
+      epoch: null,
+      at: null,
+      by: this.#parts.hash.selfKey,
+      sinceMs: 0,
+      leaseUntilMs: 0,
+    };
+    return this.#begin(move, begun(move, epoch));
+  }
 
-/**
- * Up to where the region has applied the log, once it is ready to be written to. What it or the old writer said before
- * all writes were held proves nothing: the old writer may have made some since. So both are heard anew, the old one first.
- */
-async function readyPosition(candidate: Candidate, { ask, view }: SwitchoverParts): Promise<Position | null> {
-  const { region, from, force } = candidate;
-  const endAtMs = performance.now() + READY_WITHIN_MS;
-  for (;;) {
-    const isOldHeard = force || (await within(HEARD_WITHIN_MS, ask(from)));
-    const isHeard = (await within(HEARD_WITHIN_MS, ask(region))) && isOldHeard;
-    const unready = whyUnready(candidate, isHeard, view());
-    const isOver = performance.now() > endAtMs;
-    if (unready === null || (force && isOver)) return view().byId.get(region)?.applied ?? null;
-    if (isOver) throw new NotMoved(unready);
+  /** Follows a promotion that was made without this fleet, or late by its hook, in the epoch that the region names. */
+  async adopt({ to, epoch }: { readonly to: string; readonly epoch: number }): Promise<Moved> {
+    const { topology, hash } = this.#parts;
+    const { writer, epoch: present } = topology.get();
+    const reason = `${to} says that it takes writes in epoch ${epoch}, and ${writer} takes none`;
+    const move: Move = {
+      ...{ id: randomUUID(), from: writer ?? "", to, step: "verify", epoch, at: null, by: hash.selfKey },
+      ...{ sinceMs: 0, leaseUntilMs: 0, automatic: true, forced: true, who: "meridian", reason },
+    };
+    return this.#begin(move, (seen, nowMs) =>
+      begun(move, present)({ ...seen, spent: Math.max(seen.spent, epoch) }, nowMs),
+    );
+  }
+
+  /** Lets go of what is under way, for another edge. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#unsubscribe();
+    await Promise.allSettled(this.#carried.values());
+  }
+
+  async #begin(move: Move, transition: Transition): Promise<Moved> {
+    if (!(await this.#parts.topology.change(transition))) throw new NotMoved("somebody else moves it");
+    return this.#carry(move.id);
+  }
+
+  /** Who has just begun to remember waits until everybody who knows better has said so. */
+  async #untilSettled(): Promise<void> {
+    const { hash, topology } = this.#parts;
+    if (!hash.isShared || isSettled(topology.get(), hash.nowMs())) return;
+    await sleep(Math.min(topology.get().bornMs + SETTLED_AFTER_MS - hash.nowMs(), SETTLED_AFTER_MS) + 1);
+    await hash.refresh();
+  }
+
+  /** What nobody carries on: before the hook it is over, after it this edge carries it on. */
+  async #look(): Promise<void> {
+    const { hash, topology } = this.#parts;
+    const { move } = topology.get();
+    if (move === null || move.leaseUntilMs > hash.nowMs() || this.#carried.has(move.id)) return;
+    if (this.#isLooking || this.#isClosed) return;
+    this.#isLooking = true;
+    try {
+      if (!mayBePromoted(move)) await topology.change(lapsed(move.id));
+      else if (await topology.change(takenOver(move.id, hash.selfKey)))
+        void this.#carry(move.id).catch((error: unknown) => this.#tellFailed(error));
+    } catch (error) {
+      if (!(error instanceof SharedAway)) throw error;
+    } finally {
+      this.#isLooking = false;
+    }
+  }
+
+  #carry(id: string): Promise<Moved> {
+    const renewal = setInterval(
+      () => void this.#change(carriedOn(id, this.#self)).catch(() => false),
+      RENEW_MS,
+    );
+    const carried = this.#steps(id).finally(() => {
+      clearInterval(renewal);
+      this.#carried.delete(id);
+    });
+    this.#carried.set(id, carried);
+    return carried;
+  }
+
+  async #steps(id: string): Promise<Moved> {
+    try {
+      for (;;) {
+        const move = this.#mine(id);
+        if (move.step === "hold") await this.#hold(move);
+        else if (move.step === "catch-up") await this.#catchUp(move);
+        else return await (move.step === "hook" ? this.#callHook(move) : this.#settle(move, VERIFYING));
+      }
+    } catch (error) {
+      await this.#leave(id);
+      throw error;
+    }
+  }
+
+  /** After a failure: before the hook it is given up, later another edge may have more luck. */
+  async #leave(id: string): Promise<void> {
+    const { move } = this.#parts.topology.get();
+    if (move?.id !== id) return;
+    const again = this.#parts.hook() === null ? "verify" : "hook";
+    const transition = mayBePromoted(move) ? letGo(id, this.#self, again) : givenUp(id, this.#self);
+    await this.#change(transition).catch(() => false);
+  }
+
+  async #hold(move: Move): Promise<void> {
+    const withinMs = this.#isLossy(move) ? FORCED_WITHIN_MS : this.#beforeHookMs();
+    const waiting = () => edgesIn(this.#parts.hash).filter((edge) => edge.live && !isStill(edge, move));
+    await this.#until(move, withinMs, () => waiting().length === 0);
+    const [late] = waiting();
+    if (late !== undefined && this.#parts.hash.heardMsAgo() > SILENT_FOR_MS)
+      throw new SharedAway("nobody can say any more that he holds his writes");
+    if (late !== undefined && !this.#isLossy(move)) throw new NotMoved(whyLate(late, move));
+    await this.#advance(carriedOn(move.id, this.#self, { step: "catch-up" }));
+  }
+
+  /** What either region said before all writes were held proves nothing, so both are heard anew, the old one first. */
+  async #catchUp(move: Move): Promise<void> {
+    const { view, hook } = this.#parts;
+    const endAtMs = performance.now() + this.#beforeHookMs();
+    for (;;) {
+      const isOldHeard = this.#isLossy(move) || (await this.#hears(move.from));
+      const isHeard = (await this.#hears(move.to)) && isOldHeard;
+      const { byId } = view();
+      const target = byId.get(move.to);
+      if (this.#isLossy(move) || (isHeard && hasAllOf(target, byId.get(move.from)))) {
+        const at = target?.applied?.at ?? null;
+        const step = hook() === null ? "verify" : "hook";
+        return await this.#advance(handedToHook(move.id, this.#self, step, at));
+      }
+      if (performance.now() > endAtMs)
+        throw new NotMoved(`${move.to} has not caught up with ${move.from}; force would lose what it lacks`);
+      await this.#pause(move);
+    }
+  }
+
+  async #callHook(move: Move): Promise<Moved> {
+    const answer = (await this.#parts.hook()?.(move)) ?? { done: true };
+    if (!answer.done)
+      return this.#settle(move, { hookDone: false, cause: answer.cause, withinMs: LOOKED_WITHIN_MS });
+    await this.#advance(carriedOn(move.id, this.#self, { step: "verify" }));
+    return this.#settle(move, VERIFYING);
+  }
+
+  /** Finds out which region takes writes now, and lets them go there. */
+  async #settle(move: Move, { hookDone, cause, withinMs }: Settling): Promise<Moved> {
+    const endAtMs = performance.now() + withinMs;
+    const epoch = move.epoch ?? 0;
+    for (;;) {
+      const [old, target] = [await this.#heard(move.from), await this.#heard(move.to)];
+      const outcome = outcomeOf(target, old, { epoch, hookDone });
+      if (outcome === "new") return await this.#raise(move, target.region);
+      const isOver = performance.now() > endAtMs;
+      const why =
+        cause || `${move.to} says that it is not the writer; promote its database while writes are held`;
+      if (outcome === "old" || (isOver && mayGoBack(old, target, this.#isLossy(move)))) {
+        await this.#advance(givenUp(move.id, this.#self));
+        throw new NotMoved(why);
+      }
+      if (isOver)
+        throw new NotMoved(
+          `${why}. ${move.from} takes no writes either, so they are held, and it is tried again`,
+        );
+      await this.#pause(move);
+    }
+  }
+
+  async #raise(move: Move, target: Region | undefined): Promise<Moved> {
+    const { topology, hash } = this.#parts;
+    const { epoch: from } = topology.get();
+    const to = Math.max(move.epoch ?? from + 1, target?.applied?.epoch ?? 0);
+    const at = target?.applied?.at ?? move.at ?? NOWHERE;
+    const { holdDownMs } = this.#parts.settings();
+    await this.#advance((seen, nowMs) => {
+      if (seen.move?.id !== move.id || seen.move.by !== this.#self) return null;
+      const raised = promoted({ from, to, writer: move.to, at })(seen, nowMs);
+      return raised && move.automatic ? heldDown(raised, holdDownMs, nowMs) : raised;
+    });
+    return {
+      from: move.from,
+      writer: move.to,
+      epoch: to,
+      promotedPosition: at,
+      heldMs: hash.nowMs() - move.sinceMs,
+    };
+  }
+
+  /** The move as it is, if it still is this edge's to carry out. */
+  #mine(id: string): Move {
+    const { move } = this.#parts.topology.get();
+    if (move?.id !== id || move.by !== this.#self) throw new NotMoved("another edge has taken the move over");
+    if (this.#isClosed) throw new NotMoved("this edge stops");
+    return move;
+  }
+
+  async #advance(transition: Transition): Promise<void> {
+    if (!(await this.#change(transition))) throw new NotMoved("another edge has taken the move over");
+  }
+
+  #change(transition: Transition): Promise<boolean> {
+    return this.#parts.topology.change(transition);
+  }
+
+  /** Resolves when it is so, or the time is over. Rejects when the move is this edge's no more. */
+  async #until(move: Move, withinMs: number, isSo: () => boolean): Promise<void> {
+    const endAtMs = performance.now() + withinMs;
+    while (!isSo() && performance.now() < endAtMs) {
+      await this.#parts.hash.refresh();
+      await this.#pause(move);
+    }
+  }
+
+  async #pause(move: Move): Promise<void> {
     await sleep(LOOK_AGAIN_MS);
+    this.#mine(move.id);
+  }
+
+  async #heard(region: string): Promise<Heard> {
+    const heard = await this.#hears(region);
+    return { heard, region: this.#parts.view().byId.get(region) };
+  }
+
+  /** False when there is no answer in time. */
+  #hears(region: string): Promise<boolean> {
+    return Promise.race([this.#parts.ask(region), sleep(HEARD_WITHIN_MS, false, { ref: false })]);
+  }
+
+  /** Whether the old region is given up with what only it has. */
+  #isLossy({ forced, automatic }: Move): boolean {
+    return forced || automatic;
+  }
+
+  #beforeHookMs(): number {
+    const { holdWritesMs } = this.#parts.settings();
+    return holdWritesMs === 0 ? UNHELD_WITHIN_MS : holdWritesMs * SHARE_BEFORE_HOOK;
+  }
+
+  get #self(): string {
+    return this.#parts.hash.selfKey;
+  }
+
+  #tellFailed(error: unknown): void {
+    const known = error instanceof NotMoved || error instanceof SharedAway;
+    if (!known) this.#parts.events.emit("failed", { where: "switchover", error: error as Error });
+    else this.#parts.events.emit("warned", { what: "write region not moved", detail: error.message });
   }
 }
 
-/** What the region still lacks; null when nothing. */
-function whyUnready({ region, from, force }: Candidate, isHeard: boolean, { byId }: View): string | null {
-  const target = byId.get(region);
-  if (!force && !(isHeard && target && hasAllOf(target, byId.get(from))))
-    return `${region} has not caught up with ${from}; force would lose what it lacks`;
-  if (target?.writer === false)
-    return `${region} says that it is not the writer; promote its database while writes are held`;
-  return null;
+interface Settling {
+  readonly hookDone: boolean;
+  /** Why the hook failed; empty when it did not. */
+  readonly cause: string;
+  readonly withinMs: number;
 }
 
-/** False when there is no answer in time. */
-function within(ms: number, answer: Promise<boolean>): Promise<boolean> {
-  return Promise.race([answer, sleep(ms, false, { ref: false })]);
+/** Whether this edge sends no writes, and none that it has sent is under way. */
+function isStill({ holds, writesUnderWay }: KnownEdge, { id }: Move): boolean {
+  return holds === id && writesUnderWay === 0;
 }
 
-/** A region that speaks of a newer epoch has been promoted already: it writes a log of its own. */
-function hasAllOf(target: Region, old: Region | undefined): boolean {
-  if (target.applied === null || !old?.applied) return false;
-  if (target.applied.epoch > old.applied.epoch) return true;
-  return target.applied.epoch === old.applied.epoch && target.applied.at >= old.applied.at;
+function whyLate({ id, holds, writesUnderWay }: KnownEdge, move: Move): string {
+  if (holds !== move.id) return `the edge ${id} has not said that it holds writes; force goes on without it`;
+  return `${writesUnderWay} writes through the edge ${id} have not ended; wait for them, or force, which may lose them`;
+}
+
+const VERIFYING: Settling = { hookDone: true, cause: "", withinMs: VERIFIED_WITHIN_MS };
+
+/** The old region takes writes, as far as it says; or it says nothing, and nothing has changed, or it was given up anyway. */
+function mayGoBack(old: Heard, target: Heard, lossy: boolean): boolean {
+  if (old.heard) return old.region?.writer !== false;
+  return lossy || (target.heard && target.region?.writer === false);
 }

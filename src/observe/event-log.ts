@@ -50,6 +50,12 @@ function eventWriters(logger: Logger, throttle: Throttle): Writers {
     healthChanged: (event) => logger[event.to === "up" ? "info" : "warn"](event, "health changed"),
     endpointEjected: (event) => logger.warn(event, "endpoint ejected"),
     epochChanged: (event) => logger.info(event, "write region"),
+    moveBegan: (event) => logger[event.automatic ? "warn" : "info"](event, "move began"),
+    moveStepped: (event) => logger.info(event, "move stepped"),
+    moveEnded: (event) =>
+      logger[event.moved ? "info" : "warn"](event, event.moved ? "move done" : "move given up"),
+    fenceChanged: (event) =>
+      logger[event.fenced ? "warn" : "info"](event, event.fenced ? "region fenced" : "region fenced no more"),
     admissionChanged: (event) => logger.info(event, "admission changed"),
     maintenanceBegan: (event) => logger.info(event, "maintenance began"),
     maintenanceEnded: (event) => logger.info(event, "maintenance ended"),

@@ -35,6 +35,8 @@ export class Exchange {
   headAtMs: number | null = null;
   /** The pin of this write; null for a read that has not said it wrote. */
   pin: OpenPin | null = null;
+  /** Says that no region executes this write any more, or never did. */
+  writeEnded: () => void = () => {};
   /** The name given to a browser that had none. */
   anonymous: Anonymous | null = null;
   /** What the region said in `x-meridian-wrote`; null when nothing. */
@@ -61,6 +63,12 @@ export class Exchange {
 
   get method(): string {
     return this.req.method ?? "GET";
+  }
+
+  /** Of the body, as the client has announced them; null when it has not. */
+  get declaredBytes(): number | null {
+    const { "content-length": length, "transfer-encoding": encoding } = this.req.headers;
+    return encoding === undefined ? Number(length ?? 0) : null;
   }
 
   get secure(): boolean {

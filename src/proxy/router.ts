@@ -17,6 +17,7 @@ import { isLoop } from "./headers.ts";
 import { askedPin, type Decided, decideAsking, firstInputs } from "./inputs.ts";
 import { attemptsLeft, ENDPOINTS_PER_REGION, mayRepeat, viewOfRetry } from "./retry-plan.ts";
 import { TopologyNews } from "./topology-news.ts";
+import type { WriteGate } from "./write-gate.ts";
 
 export interface RouterParts {
   readonly clock: Clock;
@@ -26,6 +27,7 @@ export interface RouterParts {
   readonly table: RegionTable;
   readonly pins: Pins;
   readonly topology: Pick<TopologyStore, "refresh">;
+  readonly writes: WriteGate;
 }
 
 /** Where to go next, and by which decision. */
@@ -46,12 +48,14 @@ export class Router {
 
   /** Resolves when it is answered, or nobody is left to answer. Never rejects. */
   async route(exchange: Exchange, carrier: Carrier): Promise<void> {
+    this.#enterWrite(exchange, carrier);
     try {
       exchange.fault = faultBeforeRouting(exchange) ?? (await this.#serve(exchange, carrier));
     } catch (error) {
       this.#parts.events.emit("failed", { where: "routing", error: error as Error });
       exchange.fault = "internal";
     }
+    exchange.writeEnded();
     this.#settlePin(exchange);
     if (exchange.fault === null || carrier.answered || carrier.gone) return;
     carrier.refuse(exchange, exchange.fault, exchange.misaddressed ?? undefined);
@@ -62,8 +66,7 @@ export class Router {
     const { clock, events, table } = this.#parts;
     this.#budget.request(clock.now());
     let hop = await this.#firstHop(exchange);
-    const { holdWrites } = exchange.settings.config.failover;
-    if (isHeldBack(hop) && (await this.#news.untilResumed(holdWrites))) hop = await this.#firstHop(exchange);
+    if (isHeldBack(hop)) hop = await this.#hopAfterMove(exchange, carrier, hop);
     Object.assign(exchange, hop.decided);
     if (hop.endpoint === null) return hop.fault;
     const unpinned = await this.#openPin(exchange, carrier, hop.endpoint);
@@ -75,7 +78,9 @@ export class Router {
       if (fault === "writer_moved") await this.#news.ask();
       if (fault === null || !mayRepeat(exchange, carrier, result) || !attemptsLeft(exchange)) return fault;
       const { inputs } = hop.decided;
-      const next = await this.#hop(exchange, { ...inputs, view: viewOfRetry(inputs.view, table.view) });
+      let next = await this.#hop(exchange, { ...inputs, view: viewOfRetry(inputs.view, table.view) });
+      if (fault === "writer_moved" && isHeldBack(next))
+        next = await this.#hopAfterMove(exchange, carrier, next);
       if (isBarred(next)) {
         Object.assign(exchange, next.decided);
         return "residency";
@@ -87,6 +92,20 @@ export class Router {
       this.#movePin(exchange, hop.endpoint, next.endpoint);
       hop = next;
     }
+  }
+
+  /** Whoever moves the write region waits for the end of writes; but a tunnel stays for hours after what may have been one. */
+  #enterWrite(exchange: Exchange, { protocol }: Carrier): void {
+    if (exchange.writes && protocol !== "websocket") exchange.writeEnded = this.#parts.writes.enter();
+  }
+
+  /** A write that is held waits for the end of the move, and is none of those that are under way. */
+  async #hopAfterMove(exchange: Exchange, carrier: Carrier, heldBack: Hop): Promise<Hop> {
+    const { settings, declaredBytes } = exchange;
+    exchange.writeEnded();
+    const isOver = await this.#parts.writes.untilResumed(settings.config.failover.holdWrites, declaredBytes);
+    this.#enterWrite(exchange, carrier);
+    return isOver ? this.#firstHop(exchange) : heldBack;
   }
 
   async #firstHop(exchange: Exchange): Promise<Hop> {
@@ -254,13 +273,12 @@ function isBlindlyPinned({ pin, hold }: DecisionInputs): boolean {
 }
 
 /** What can be said of a request before anybody is asked to serve it. */
-export function faultBeforeRouting({ req, misaddressed, settings }: Exchange): Fault | null {
+export function faultBeforeRouting({ req, misaddressed, settings, declaredBytes }: Exchange): Fault | null {
   const { limits, proxy } = settings.config;
   if ((req.url?.length ?? 0) > limits.maxUrlBytes) return "url_too_long";
   if (misaddressed !== null) return "bad_request";
   if (isLoop(req, settings.edgeId)) return "loop";
   // RFC 9112 §6.1: faulty framing; the connection cannot be trusted after it.
   if (req.httpVersion === "1.0" && req.headers["transfer-encoding"] !== undefined) return "bad_request";
-  const declared = Number(req.headers["content-length"] ?? 0);
-  return proxy.maxBodyBytes > 0 && declared > proxy.maxBodyBytes ? "body_too_large" : null;
+  return proxy.maxBodyBytes > 0 && (declaredBytes ?? 0) > proxy.maxBodyBytes ? "body_too_large" : null;
 }

@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { EventBus } from "../events.ts";
 import type { TopologyStore } from "../fleet/topology.ts";
 import type { RegionTable } from "../regions/table.ts";
 import type { Hold } from "../routing/hold.ts";
@@ -8,11 +7,8 @@ import type { Exchange } from "./exchange.ts";
 
 /** How long a request waits for news of the write region before it is decided by what is known. */
 const NEWS_WITHIN_MS = 500;
-/** More writes than these are not held at a time; none of their bodies is read meanwhile. */
-const MOST_HELD = 1_000;
 
 export interface TopologyNewsParts {
-  readonly events: EventBus;
   readonly table: Pick<RegionTable, "view">;
   readonly topology: Pick<TopologyStore, "refresh">;
 }
@@ -20,13 +16,9 @@ export interface TopologyNewsParts {
 /** Where writes go by now, for requests of an edge that may be behind, or while the write region moves. */
 export class TopologyNews {
   readonly #parts: TopologyNewsParts;
-  readonly #held = new Set<(isOver: boolean) => void>();
 
   constructor(parts: TopologyNewsParts) {
     this.#parts = parts;
-    parts.events.on("epochChanged", ({ moving }) => {
-      if (!moving) for (const go of this.#held) go(true);
-    });
   }
 
   /**
@@ -50,21 +42,6 @@ export class TopologyNews {
   ask(): Promise<boolean> {
     const patience = sleep(NEWS_WITHIN_MS, false, { ref: false });
     return Promise.race([this.#parts.topology.refresh(), patience]);
-  }
-
-  /** Resolves to true when writes are taken again, to false when they are not within `waitMs`, or too many wait. */
-  untilResumed(waitMs: number): Promise<boolean> {
-    if (!this.#parts.table.view.moving) return Promise.resolve(true);
-    if (waitMs === 0 || this.#held.size >= MOST_HELD) return Promise.resolve(false);
-    return new Promise((resolve) => {
-      const go = (isOver: boolean): void => {
-        clearTimeout(timer);
-        this.#held.delete(go);
-        resolve(isOver);
-      };
-      const timer = setTimeout(() => go(false), waitMs);
-      this.#held.add(go);
-    });
   }
 
   /**

@@ -29,6 +29,13 @@ export interface LastProbe {
   readonly atWallMs: number;
 }
 
+/** When a probe was begun and ended, monotonic, and by the wall clock. */
+export interface ProbeTimes {
+  readonly startedMs: number;
+  readonly nowMs: number;
+  readonly wallMs: number;
+}
+
 /** This many failures in a row, the first and the last at most so far apart, end an endpoint's service. */
 const EJECT_AFTER = 5;
 const EJECT_WITHIN_MS = 10_000;
@@ -53,6 +60,8 @@ export class EndpointState implements Endpoint {
   #applied: Position | null = null;
   /** The furthest it has ever been in the newest epoch that it has reported. */
   #furthest: Position | null = null;
+  /** When the last probe that passed was begun. */
+  #heardSinceMs = Number.NEGATIVE_INFINITY;
   /** Monotonic times of the failed requests since the last that was answered, at most the last five. */
   #failuresMs: number[] = [];
   /** Monotonic times at which it went down. */
@@ -110,18 +119,29 @@ export class EndpointState implements Endpoint {
     return this.#applied;
   }
 
+  /**
+   * Whether it says that it takes writes of an epoch before this one, and has been asked since this edge knows of it: its
+   * database has not learnt that another one was promoted.
+   */
+  claims({ epoch, sinceMs }: { readonly epoch: number; readonly sinceMs: number }): boolean {
+    const said = this.#reported;
+    const isPast = said.writer === true && said.epoch !== null && said.epoch < epoch;
+    return isPast && this.serving && this.#heardSinceMs > sinceMs;
+  }
+
   get failuresInARow(): number {
     return this.#failuresMs.length;
   }
 
   /** Counts a probe's outcome: health, latency, and what was said. */
-  probed(outcome: ProbeOutcome, thresholds: Thresholds, nowMs: number, wallMs: number): void {
+  probed(outcome: ProbeOutcome, thresholds: Thresholds, { startedMs, nowMs, wallMs }: ProbeTimes): void {
     const { result, cause, reported, roundTripMs } = outcome;
     this.lastProbe = { result, cause, atWallMs: wallMs };
     const before = this.#state.health;
     this.#state = observe(this.#state, passed(outcome), damped(thresholds, this.#recentFalls(nowMs)));
     if (before === "up" && this.#state.health === "down") this.#fallsMs.push(nowMs);
     if (passed(outcome)) this.#heard(reported, nowMs);
+    if (passed(outcome)) this.#heardSinceMs = startedMs;
     if (this.#lastLag !== null) this.#lagMs = this.#lastLag.lagMs + (nowMs - this.#lastLag.atMs);
     if (roundTripMs !== null) this.#estimate = blend(this.#estimate, roundTripMs, nowMs);
   }

@@ -91,7 +91,7 @@ export class Prober {
       chance: this.#parts.chance,
       settings: () => this.#settings,
       intervalMs: () => this.#intervalMs,
-      probed: (outcome) => this.#table.probed(endpoint, outcome),
+      probed: (outcome, startedMs) => this.#table.probed(endpoint, outcome, startedMs),
       failed: (error) => this.#table.probeBroke(error),
     });
     this.#watches.set(endpoint, watch);

@@ -20,6 +20,19 @@ export interface Now {
   readonly wallMs: number;
 }
 
+/** An epoch, and since when this edge knows of it. */
+export interface Fence {
+  readonly epoch: number;
+  readonly sinceMs: number;
+}
+
+/** What a region is looked at by. */
+export interface LookRules {
+  readonly slowStartMs: number;
+  /** For a region that is not the write region; else null. */
+  readonly fence: Fence | null;
+}
+
 /** A latency in a view is replaced when it is off by this much; the ranking uses the exact one. */
 const LATENCY_STEP_MS = 1;
 const LATENCY_STEP_SHARE = 0.05;
@@ -50,6 +63,7 @@ export class RegionState {
       lagMs: null,
       applied: null,
       writer: null,
+      fenced: false,
       warmth: 1,
     };
   }
@@ -73,7 +87,11 @@ export class RegionState {
   }
 
   /** Looks at the region anew. `seen` stays the same object unless a decision could tell the difference. */
-  look(operator: OperatorAdmission | undefined, slowStartMs: number, { nowMs, wallMs }: Now): void {
+  look(
+    operator: OperatorAdmission | undefined,
+    { slowStartMs, fence }: LookRules,
+    { nowMs, wallMs }: Now,
+  ): void {
     const health = regionHealth(this.endpoints);
     this.#noteReturn(this.seen.health, health, nowMs);
     this.admission = effectiveAdmission(operator, this.endpoints, wallMs);
@@ -86,6 +104,7 @@ export class RegionState {
       lagMs: steppedLag(this.lagMs),
       applied: samePosition(this.seen.applied, regionApplied(this.endpoints)),
       writer: regionWriter(this.endpoints),
+      fenced: fence !== null && this.endpoints.some((endpoint) => endpoint.claims(fence)),
       warmth: warmth(this.#backSinceMs, nowMs, slowStartMs),
     };
     if (!sameRegion(this.seen, next)) this.seen = next;

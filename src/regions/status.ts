@@ -33,7 +33,7 @@ export interface RegionStatus extends Omit<Region, "applied" | "writer"> {
 }
 
 export function regionStatus(state: RegionState): RegionStatus {
-  const { id, role, jurisdiction, weight, health, admission, warmth } = state.seen;
+  const { id, role, jurisdiction, weight, health, admission, fenced, warmth } = state.seen;
   const requestsInFlight = state.endpoints.reduce((sum, endpoint) => sum + endpoint.requestsInFlight, 0);
   return {
     id,
@@ -42,6 +42,7 @@ export function regionStatus(state: RegionState): RegionStatus {
     weight,
     health,
     admission,
+    fenced,
     latencyMs: rounded(state.latencyMs),
     lagMs: rounded(state.lagMs),
     warmth,

@@ -8,7 +8,7 @@ import type { Region, View } from "../routing/region.ts";
 import { balance } from "./balance.ts";
 import { type Endpoint, EndpointState } from "./endpoint.ts";
 import { type ProbeOutcome, passed } from "./probe.ts";
-import { RegionState } from "./region-state.ts";
+import { type Fence, RegionState } from "./region-state.ts";
 import { type RegionStatus, regionStatus } from "./status.ts";
 import type { OperatorAdmission } from "./summary.ts";
 import { sameView, sameWrites, viewOf, type WriteState, writeRegionOf } from "./view.ts";
@@ -26,7 +26,13 @@ const STALL_MS = 4 * BEAT_MS;
 /** From the pick of an endpoint to the dispatch; a write may wait for its pin in between. */
 const LINGER_MS = 1_000;
 
-const NOBODY_WRITES: WriteState = { writeRegion: null, epoch: 1, moving: false, promotions: [] };
+const NOBODY_WRITES: WriteState = {
+  writeRegion: null,
+  epoch: 1,
+  moving: false,
+  vouched: false,
+  promotions: [],
+};
 
 const NONE: View["promotions"] = [];
 
@@ -54,6 +60,7 @@ export class RegionTable {
   #admissions: ReadonlyMap<string, OperatorAdmission> = new Map();
   /** Null until somebody has said: then the file has the word. */
   #writes: WriteState | null = null;
+  #isVouched = false;
   /** When this edge heard of the present epoch, or began. */
   #epochSinceMs = 0;
   #rank: RankState = rank([]);
@@ -144,11 +151,12 @@ export class RegionTable {
     this.#suspect(endpoint);
   }
 
-  /** Counts a probe of one of the {@link endpoints}. */
-  probed(endpoint: EndpointState, outcome: ProbeOutcome): void {
+  /** Counts a probe of one of the {@link endpoints}; `startedMs` is when it was begun. */
+  probed(endpoint: EndpointState, outcome: ProbeOutcome, startedMs = this.#clock.now()): void {
     const { region, origin } = endpoint;
     const { result, roundTripMs, cause } = outcome;
-    endpoint.probed(outcome, this.#config.health, this.#clock.now(), this.#clock.wall());
+    const times = { startedMs, nowMs: this.#clock.now(), wallMs: this.#clock.wall() };
+    endpoint.probed(outcome, this.#config.health, times);
     try {
       this.#events.emit("probed", { region, endpoint: origin, result, roundTripMs, cause });
     } finally {
@@ -171,8 +179,15 @@ export class RegionTable {
   /** Which region takes writes; replaces what was set before. */
   setTopology({ epoch, writer, mode, promotions }: WriteTopology): void {
     if (epoch !== this.#view.epoch) this.#epochSinceMs = this.#clock.now();
-    this.#writes = { epoch, writeRegion: writer, moving: mode === "ro", promotions };
+    this.#writes = { epoch, writeRegion: writer, moving: mode === "ro", vouched: false, promotions };
     this.#look("topology");
+  }
+
+  /** Whether most edges of the fleet see the write region up. */
+  setVouched(vouched: boolean): void {
+    if (vouched === this.#isVouched) return;
+    this.#isVouched = vouched;
+    this.#look("quorum");
   }
 
   /** Notices what only time changes: deadlines, slow start, dwells. Called every {@link BEAT_MS}. */
@@ -235,13 +250,15 @@ export class RegionTable {
   #look(cause: string): void {
     const now = { nowMs: this.#clock.now(), wallMs: this.#clock.wall() };
     const states = [...this.#regions.values()];
+    const writes = this.#writesAt(now.nowMs);
     for (const state of states) {
-      state.look(this.#admissions.get(state.id), this.#config.routing.slowStart, now);
+      const fence = fenceFor(state.id, writes, this.#epochSinceMs);
+      state.look(this.#admissions.get(state.id), { slowStartMs: this.#config.routing.slowStart, fence }, now);
     }
     this.#rank = this.#ranked(states, now.nowMs);
     const regions = states.map(({ seen }) => seen);
     const before = this.#view;
-    const view = viewOf(regions, this.#rank.order, this.#writesAt(now.nowMs));
+    const view = viewOf(regions, this.#rank.order, writes);
     if (sameView(before, view)) return;
     this.#view = view;
     if (before !== NOTHING_KNOWN && !sameWrites(before, view)) {
@@ -254,7 +271,8 @@ export class RegionTable {
 
   /** Promotions matter for as long as a pin of the epoch before may live: an intent that became the longest pin. */
   #writesAt(nowMs: number): WriteState {
-    const writes = this.#writes ?? { ...NOBODY_WRITES, writeRegion: writeRegionOf(this.#config) };
+    const said = this.#writes ?? { ...NOBODY_WRITES, writeRegion: writeRegionOf(this.#config) };
+    const writes = { ...said, vouched: this.#isVouched };
     const { proxy, consistency } = this.#config;
     const livesMs = proxy.responseTimeout + consistency.graceWindow + consistency.maxPin;
     return nowMs - this.#epochSinceMs > livesMs ? { ...writes, promotions: NONE } : writes;
@@ -273,6 +291,8 @@ export class RegionTable {
     if (seen.health !== from.health) {
       this.#events.emit("healthChanged", { region: id, from: from.health, to: seen.health, cause });
     }
+    if (seen.fenced !== (before?.fenced ?? false))
+      this.#events.emit("fenceChanged", { region: id, fenced: seen.fenced });
     if (seen.admission !== from.admission) {
       const { by, why } = admission;
       this.#events.emit("admissionChanged", {
@@ -284,4 +304,9 @@ export class RegionTable {
       });
     }
   }
+}
+
+/** What a region that is not the write region may not say any more; null where there are several. */
+function fenceFor(id: string, { writeRegion, epoch }: WriteState, sinceMs: number): Fence | null {
+  return writeRegion === null || writeRegion === id ? null : { epoch, sinceMs };
 }

@@ -2,7 +2,7 @@ import type { Config } from "../config/schema.ts";
 import type { Region, View } from "../routing/region.ts";
 
 /** What the topology says of writes; see `fleet/topology`. */
-export type WriteState = Pick<View, "writeRegion" | "epoch" | "moving" | "promotions">;
+export type WriteState = Pick<View, "writeRegion" | "epoch" | "moving" | "vouched" | "promotions">;
 
 /** The view of these regions, which stand in file order. `nearest` names them nearest first. */
 export function viewOf(regions: readonly Region[], nearest: readonly string[], writes: WriteState): View {
@@ -21,7 +21,7 @@ export function writeRegionOf({ regions, routing }: Config): string | null {
   return Object.entries(regions).find(([, { role }]) => role === "writer")?.[0] ?? null;
 }
 
-/** Whether they agree on where writes go, and whether they go. */
+/** Whether they agree on where writes go, and whether they go; who vouches for it is another matter. */
 export function sameWrites(a: WriteState, b: WriteState): boolean {
   return a.writeRegion === b.writeRegion && a.epoch === b.epoch && a.moving === b.moving;
 }
@@ -30,6 +30,7 @@ export function sameWrites(a: WriteState, b: WriteState): boolean {
 export function sameView(a: View, b: View): boolean {
   return (
     sameWrites(a, b) &&
+    a.vouched === b.vouched &&
     sameItems(a.promotions, b.promotions) &&
     sameItems(a.regions, b.regions) &&
     sameItems(a.nearest, b.nearest)

@@ -18,7 +18,7 @@ export interface WatchParts {
   readonly chance: () => number;
   readonly settings: () => ProbeSettings;
   readonly intervalMs: () => number;
-  readonly probed: (outcome: ProbeOutcome) => void;
+  readonly probed: (outcome: ProbeOutcome, startedMs: number) => void;
   /** Told of a bug in the parts above. The probes go on, or the endpoint would stay as it is for good. */
   readonly failed: (error: unknown) => void;
 }
@@ -123,7 +123,7 @@ export class Watch {
     this.#startedMs = this.#parts.clock.now();
     try {
       const outcome = await this.#probe.run(this.#parts.settings());
-      if (!this.#stopped) this.#parts.probed(outcome);
+      if (!this.#stopped) this.#parts.probed(outcome, this.#startedMs);
       return passed(outcome);
     } catch (error) {
       this.#parts.failed(error);

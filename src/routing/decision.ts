@@ -33,6 +33,7 @@ export type Obstacle =
   | "tried"
   | "not-writer"
   | "disowned"
+  | "fenced"
   | "unknown"
   | "down"
   | "draining"

@@ -86,7 +86,9 @@ function strands({ traffic, before, after }: Move, regionId: string, view: View)
 }
 
 function isUsable(region: Region | undefined): boolean {
-  return region?.admission === "open" && (region.health === "up" || region.health === "degraded");
+  return (
+    region?.admission === "open" && !region.fenced && (region.health === "up" || region.health === "degraded")
+  );
 }
 
 function writeRegionObjection(regionId: string, view: View): Objection {

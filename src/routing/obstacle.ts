@@ -7,17 +7,19 @@ import { isDisowned, takesWrites } from "./writers.ts";
 export function writeObstacle(region: Region, inputs: DecisionInputs): Obstacle | null {
   const { facts, view, rules, tried } = inputs;
   if (!allowed(region, facts)) return "residency";
+  if (region.fenced) return "fenced";
   if (!takesWrites(region, view, rules)) return "not-writer";
   if (isDisowned(region, view)) return "disowned";
   if (region.admission === "closed") return "closed";
   if (tried.includes(region.id)) return "tried";
-  return healthObstacle(region);
+  return view.vouched && region.id === view.writeRegion ? null : healthObstacle(region);
 }
 
 /** Why this region may not serve this read; null when it may. */
 export function readObstacle(region: Region, inputs: DecisionInputs): Obstacle | null {
   const { facts, view, rules, tried } = inputs;
   if (!allowed(region, facts)) return "residency";
+  if (region.fenced) return "fenced";
   if (region.admission === "closed") return "closed";
   if (tried.includes(region.id)) return "tried";
   const unwell = healthObstacle(region);

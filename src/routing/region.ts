@@ -26,6 +26,8 @@ export interface Region {
   readonly applied: Position | null;
   /** Whether it says that it takes writes, all of its nodes in service; null when they do not say, or differ. */
   readonly writer: boolean | null;
+  /** Whether it takes writes of an epoch that is over: nobody may be sent there before it has learnt better. */
+  readonly fenced: boolean;
   /** Share of its traffic a region takes while it comes back (slow start), 0 to 1. */
   readonly warmth: number;
 }
@@ -40,6 +42,8 @@ export interface View {
   /** The region that takes writes under `single-writer`; null under `multi-writer`. */
   readonly writeRegion: string | null;
   readonly epoch: number;
+  /** Whether most edges of the fleet see the write region up: then writes go there, though this one sees it down. */
+  readonly vouched: boolean;
   /** Whether the write region is being moved: reads go on, writes are not taken. */
   readonly moving: boolean;
   /**

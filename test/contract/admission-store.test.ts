@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, describe, it } from "node:test";
-import { type AdmissionRecord, AdmissionStoreAway } from "../../src/fleet/admissions.ts";
-import { RedisAdmissionStore } from "../../src/fleet/redis-admissions.ts";
-import { connectRedis, type RedisClient } from "../../src/redis.ts";
+import type { AdmissionRecord, AdmissionStore } from "../../src/fleet/admissions.ts";
+import { SharedAway } from "../../src/fleet/shared-hash.ts";
 import { eventually } from "../support/eventually.ts";
+import { type FleetMember, fleetMember } from "../support/fleet.ts";
 import { type RedisServer, startRedis } from "../support/redis.ts";
 
 const DRAINING: AdmissionRecord = {
@@ -16,8 +16,7 @@ const DRAINING: AdmissionRecord = {
 
 describe("the admissions of a fleet", () => {
   let server: RedisServer;
-  const clients: RedisClient[] = [];
-  const stores: RedisAdmissionStore[] = [];
+  const members: FleetMember[] = [];
 
   before(async () => {
     server = await startRedis();
@@ -28,22 +27,19 @@ describe("the admissions of a fleet", () => {
   });
 
   afterEach(async () => {
-    for (const store of stores.splice(0)) await store.close();
-    for (const client of clients.splice(0)) client.disconnect();
+    for (const member of members.splice(0)) await member.close();
     await server.restart();
   });
 
   /** An edge's view, from before its connection stands. */
-  async function edge(): Promise<RedisAdmissionStore> {
-    const client = connectRedis(server.url, "fleet");
-    clients.push(client);
-    const store = new RedisAdmissionStore(client, "meridian");
-    stores.push(store);
-    await store.start();
-    return store;
+  async function edge(): Promise<AdmissionStore> {
+    const member = await fleetMember(server.url);
+    members.push(member);
+    return member.admissions;
   }
 
-  const reconnected = () => eventually(() => clients.every(({ status }) => status === "ready"));
+  const statuses = () => members.map(({ client }) => client?.status);
+  const reconnected = () => eventually(() => statuses().every((status) => status === "ready"));
 
   it("reach the edge that set them at once and every other soon, as they were said", async () => {
     const [here, there] = [await edge(), await edge()];
@@ -85,8 +81,8 @@ describe("the admissions of a fleet", () => {
     const here = await edge();
     await here.set("eu-west", DRAINING);
     await server.kill();
-    await eventually(() => clients.every(({ status }) => status !== "ready"));
-    await assert.rejects(here.set("us-east", DRAINING), AdmissionStoreAway);
+    await eventually(() => statuses().every((status) => status !== "ready"));
+    await assert.rejects(here.set("us-east", DRAINING), SharedAway);
     assert.deepEqual([...here.get().keys()], ["eu-west"]);
   });
 
@@ -109,7 +105,9 @@ describe("the admissions of a fleet", () => {
     });
     await server.restart();
     await reconnected();
-    await eventually(async () => (await server.command("HLEN meridian:topology")).includes(":1"));
+    await eventually(async () =>
+      (await server.command("HEXISTS meridian:topology admission:eu-west")).includes(":1"),
+    );
     assert.equal(changes, 0);
     assert.deepEqual(here.get().get("eu-west"), DRAINING);
     assert.deepEqual((await edge()).get().get("eu-west"), DRAINING);
@@ -128,12 +126,7 @@ describe("the admissions of a fleet", () => {
 
   it("are none when Redis is away from the start", async () => {
     await server.kill();
-    const client = connectRedis(server.url, "fleet");
-    clients.push(client);
-    const store = new RedisAdmissionStore(client, "meridian");
-    stores.push(store);
-    await store.start();
-    assert.equal(store.get().size, 0);
+    assert.equal((await edge()).get().size, 0);
   });
 
   it("leave out what cannot be read, and what is not an admission", async () => {

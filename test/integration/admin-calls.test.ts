@@ -36,6 +36,7 @@ const CALLS = [
   "POST /v1/pins/release",
   "GET /v1/config",
   "POST /v1/config/reload",
+  "GET /v1/edges",
   "GET /v1/events",
 ];
 
@@ -88,8 +89,10 @@ describe("the admin API", () => {
       epoch: 1,
       writeRegion: "us-east",
       mode: "rw",
+      move: null,
       consistency: "strict",
       redis: "off",
+      edges: 1,
     });
   });
 

@@ -11,11 +11,14 @@ import { configSchema } from "../../src/config/schema.ts";
 import { Identities } from "../../src/consistency/identities.ts";
 import { Pins } from "../../src/consistency/pins.ts";
 import { type AuditLine, EventBus, type RequestRecord } from "../../src/events.ts";
-import { type AdmissionStore, MemoryAdmissionStore } from "../../src/fleet/admissions.ts";
-import { moveWriteRegion } from "../../src/fleet/switchover.ts";
-import { firstTopology, MemoryTopologyStore } from "../../src/fleet/topology.ts";
+import { AdmissionStore } from "../../src/fleet/admissions.ts";
+import { edgesIn, quorumOn } from "../../src/fleet/edges.ts";
+import { MemoryHash } from "../../src/fleet/memory-hash.ts";
+import { Switchover } from "../../src/fleet/switchover.ts";
+import { firstTopology, modeOf, TopologyStore } from "../../src/fleet/topology.ts";
 import { SILENT } from "../../src/regions/answer.ts";
 import { RegionTable } from "../../src/regions/table.ts";
+import { reportOf } from "../../src/report.ts";
 import type { DecisionInputs } from "../../src/routing/decision.ts";
 
 /** The admin API over the real table, admissions and pins, listening; only the proxy and the file are missing. */
@@ -59,14 +62,21 @@ const REGIONS = {
 const LATENCIES_MS: Record<string, number> = { "us-east": 80, "eu-west": 12, "ap-south": 150 };
 const SECRET = "a secret of the admin tests";
 
-export async function adminEdge(given: object = {}, admissions: AdmissionStore = new MemoryAdmissionStore()) {
+export async function adminEdge(given: object = {}, admissions = new AdmissionStore(new MemoryHash())) {
   const settings = { admin: { port: 0 }, regions: REGIONS, secrets: [SECRET], ...given };
   const config = new CurrentConfig(configSchema.parse(settings));
   const events = new EventBus();
   const table = new RegionTable(config.get(), { clock: systemClock, events });
   admissions.onChange((known) => table.setAdmissions(known));
-  const topology = new MemoryTopologyStore(firstTopology(table.view.writeRegion));
-  topology.onChange((next) => table.setTopology(next));
+  const hash = new MemoryHash("edge-1");
+  const topology = new TopologyStore(hash, firstTopology(table.view.writeRegion));
+  topology.onChange((next) => table.setTopology({ ...next, mode: modeOf(next) }));
+  const switchover = new Switchover({
+    ...{ events, hash, topology, view: () => table.view, ask: async () => true, hook: () => null },
+    settings: () => ({ maxLagMs: 5_000, holdWritesMs: 0, holdDownMs: 0 }),
+  });
+  const holds = () => topology.get().move?.id ?? null;
+  hash.say(() => JSON.stringify(reportOf(table, { holds: holds(), writesUnderWay: 0 })));
   const pins = new Pins(config.get(), { clock: systemClock, events, store: null });
   const identities = new Identities(config.get().consistency.identity, [SECRET]);
   const audits: AuditLine[] = [];
@@ -80,8 +90,12 @@ export async function adminEdge(given: object = {}, admissions: AdmissionStore =
     config,
     table,
     admissions,
-    moveWriteRegion: (wanted) =>
-      moveWriteRegion(wanted, { topology, view: () => table.view, ask: async () => true, isShared: false }),
+    moveWriteRegion: (wanted) => switchover.move(wanted),
+    move: () => topology.get().move,
+    edges: () => {
+      const edges = edgesIn(hash);
+      return { edges, quorum: quorumOn(table.view.writeRegion, edges) };
+    },
     schedule: () => [],
     pins,
     decisions: { get: (id) => edge.requests.get(id) ?? null },

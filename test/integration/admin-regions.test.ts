@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
 import { admissionAnswer, regionAnswer, regionsAnswer } from "../../src/admin/messages.ts";
-import { AdmissionStoreAway, MemoryAdmissionStore } from "../../src/fleet/admissions.ts";
+import { AdmissionStore } from "../../src/fleet/admissions.ts";
+import { MemoryHash } from "../../src/fleet/memory-hash.ts";
+import { SharedAway } from "../../src/fleet/shared-hash.ts";
 import { type AdminEdge, adminEdge, setHealth } from "./admin-edge.ts";
 
 const REASON = { reason: "kernel update" };
@@ -209,12 +211,12 @@ describe("regions in the admin API", () => {
 
 describe("a change of admission while the shared store is away", () => {
   it("is refused with 503, changes nothing, and names the remedy", async () => {
-    class Away extends MemoryAdmissionStore {
+    class Away extends AdmissionStore {
       override set(): Promise<void> {
-        return Promise.reject(new AdmissionStoreAway("connect ECONNREFUSED"));
+        return Promise.reject(new SharedAway("connect ECONNREFUSED"));
       }
     }
-    const edge = await adminEdge({}, new Away());
+    const edge = await adminEdge({}, new Away(new MemoryHash()));
     try {
       const { status, json, headers } = await edge.call("POST", "/v1/regions/eu-west/drain", {
         body: REASON,

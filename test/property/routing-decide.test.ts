@@ -35,6 +35,7 @@ const region = (id: string): fc.Arbitrary<Region> =>
     lagMs: fc.option(fc.integer({ min: 0, max: 10_000 })),
     applied: fc.constantFrom(null, ...APPLIED),
     writer: fc.constantFrom(null, true, false),
+    fenced: fc.constantFrom(false, false, false, true),
     warmth: fc.constantFrom(0.1, 0.5, 1),
   });
 
@@ -165,6 +166,11 @@ always("a region that is down serves only as a last resort or as the writer when
   assert.ok(last || given.view.regions.every(({ health }) => health === "down" || health === "unknown"));
 });
 
+always("nobody is sent to a region that takes writes of an epoch that is over", (given) => {
+  const decision = decide(given);
+  if (decision.kind === "routed") assert.equal(given.view.byId.get(decision.region)?.fenced, false);
+});
+
 always("a reader is never refused while an open region of its jurisdiction is up and fresh", (given) => {
   const { view, rules, facts, tried, pin, hold } = given;
   if (
@@ -176,6 +182,7 @@ always("a reader is never refused while an open region of its jurisdiction is up
     (region) =>
       region.admission === "open" &&
       region.health === "up" &&
+      !region.fenced &&
       !tried.includes(region.id) &&
       (facts.jurisdictions === null || facts.jurisdictions.includes(region.jurisdiction ?? "")) &&
       ((takesWrites(region, view, rules) && !isDisowned(region, view)) ||
@@ -201,6 +208,7 @@ always("adding a farther region changes no decision of the latency policy", (giv
     lagMs: 0,
     applied: null,
     writer: null,
+    fenced: false,
     warmth: 1,
   };
   if (view.byId.get(decision.region)?.warmth !== 1) return;

@@ -322,9 +322,19 @@ const rows: readonly Row[] = [
     "4:45: failover.order[3]: eu-west is already in the order (name each region once)",
   ],
   [
-    "automatic failover",
+    "automatic failover by one edge alone",
     [REGIONS, "failover: { mode: automatic }"],
-    "2:19: failover.mode: automatic failover is not available yet (it comes in a later version; write manual)",
+    "2:19: failover.mode: one edge alone never moves the write region (give redis, or write manual)",
+  ],
+  [
+    "automatic failover where every writer writes",
+    [REGIONS, "routing: { topology: multi-writer }", "failover: { mode: automatic }"],
+    "3:19: failover.mode: with several writers there is no write region to move (write manual)",
+  ],
+  [
+    "a token for the hook that is no token",
+    [REGIONS, 'failover: { hook: { url: "http://127.0.0.1:1", token: "two words" } }'],
+    "2:55: failover.hook.token: expected printable characters without spaces",
   ],
   [
     "residency where nobody is",

@@ -10,6 +10,7 @@ const environment = {
   HOSTNAME: "edge",
   MERIDIAN_SECRET: "a secret of the test",
   REDIS_PASSWORD: "a password of the test",
+  HOOK_TOKEN: "a-token-of-the-hook",
   OPS_TOKEN_SHA256: "0a".repeat(32),
   GRAFANA_TOKEN_SHA256: "0b".repeat(32),
 };

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { type AdmissionRecord, MemoryAdmissionStore } from "../../src/fleet/admissions.ts";
+import { type AdmissionRecord, AdmissionStore } from "../../src/fleet/admissions.ts";
+import { MemoryHash } from "../../src/fleet/memory-hash.ts";
 
 const DRAINING: AdmissionRecord = {
   state: "draining",
@@ -12,13 +13,12 @@ const DRAINING: AdmissionRecord = {
 
 describe("the admissions of a lone edge", () => {
   it("are none to begin with", async () => {
-    const store = new MemoryAdmissionStore();
-    await store.start();
+    const store = new AdmissionStore(new MemoryHash());
     assert.equal(store.get().size, 0);
   });
 
   it("are what was last said of each region", async () => {
-    const store = new MemoryAdmissionStore();
+    const store = new AdmissionStore(new MemoryHash());
     await store.set("eu-west", DRAINING);
     await store.set("us-east", DRAINING);
     await store.set("eu-west", { ...DRAINING, state: "open" });
@@ -27,14 +27,14 @@ describe("the admissions of a lone edge", () => {
   });
 
   it("are replaced whole, so that whoever holds them sees no change", async () => {
-    const store = new MemoryAdmissionStore();
+    const store = new AdmissionStore(new MemoryHash());
     const before = store.get();
     await store.set("eu-west", DRAINING);
     assert.equal(before.size, 0);
   });
 
   it("are changed only after the word that is the last, when asked for that", async () => {
-    const store = new MemoryAdmissionStore();
+    const store = new AdmissionStore(new MemoryHash());
     assert.equal(await store.setAfter("eu-west", DRAINING, DRAINING), false);
     assert.equal(await store.setAfter("eu-west", undefined, DRAINING), true);
     assert.equal(await store.setAfter("eu-west", undefined, DRAINING), false);
@@ -43,7 +43,7 @@ describe("the admissions of a lone edge", () => {
   });
 
   it("are told to whoever listens, until it listens no more", async () => {
-    const store = new MemoryAdmissionStore();
+    const store = new AdmissionStore(new MemoryHash());
     const heard: number[] = [];
     const stop = store.onChange((admissions) => heard.push(admissions.size));
     await store.set("eu-west", DRAINING);

@@ -4,14 +4,11 @@ import type { Clock } from "../../src/clock.ts";
 import { parseConfig } from "../../src/config/load.ts";
 import type { Config } from "../../src/config/schema.ts";
 import { EventBus } from "../../src/events.ts";
-import {
-  type AdmissionRecord,
-  type AdmissionStore,
-  AdmissionStoreAway,
-  MemoryAdmissionStore,
-} from "../../src/fleet/admissions.ts";
+import { type AdmissionRecord, AdmissionStore } from "../../src/fleet/admissions.ts";
 import { Calendar } from "../../src/fleet/calendar.ts";
 import { cronOf, type MaintenanceEntry, standingOf, windowFrom } from "../../src/fleet/calendar-windows.ts";
+import { MemoryHash } from "../../src/fleet/memory-hash.ts";
+import { SharedAway } from "../../src/fleet/shared-hash.ts";
 
 /** A Sunday. */
 const DAY = "2027-01-03T";
@@ -98,7 +95,7 @@ describe("a calendar", () => {
   function calendarOf(
     config: Config,
     time: string,
-    admissions: AdmissionStore = new MemoryAdmissionStore(),
+    admissions: AdmissionStore = new AdmissionStore(new MemoryHash()),
     objection: string | null = null,
   ) {
     const clock: Clock & { wallMs: number } = { wallMs: at(time), now: () => 0, wall: () => clock.wallMs };
@@ -151,7 +148,7 @@ describe("a calendar", () => {
   });
 
   it("begins a window once, however many edges try", async () => {
-    const store = new MemoryAdmissionStore();
+    const store = new AdmissionStore(new MemoryHash());
     const [one, two] = [
       calendarOf(configOf(SUNDAYS), "01:00:00", store),
       calendarOf(configOf(SUNDAYS), "01:00:00", store),
@@ -196,7 +193,7 @@ describe("a calendar", () => {
   });
 
   it("is refused what the admin API would refuse, once, and says why", async () => {
-    const store = new MemoryAdmissionStore();
+    const store = new AdmissionStore(new MemoryHash());
     const { lookAt } = calendarOf(configOf(SUNDAYS), "01:00:00", store, "eu is the last");
     assert.deepEqual(await lookAt("02:00:00"), [
       "maintenance refused: eu stays open: eu is the last",
@@ -216,14 +213,14 @@ describe("a calendar", () => {
   });
 
   it("tries until the store takes it, and says when it never did", async () => {
-    class AwayStore extends MemoryAdmissionStore {
+    class AwayStore extends AdmissionStore {
       isAway = true;
       override async setAfter(...given: Parameters<AdmissionStore["setAfter"]>): Promise<boolean> {
-        if (this.isAway) throw new AdmissionStoreAway("away");
+        if (this.isAway) throw new SharedAway("away");
         return super.setAfter(...given);
       }
     }
-    const store = new AwayStore();
+    const store = new AwayStore(new MemoryHash());
     const { lookAt } = calendarOf(configOf(SUNDAYS), "01:00:00", store);
     assert.deepEqual(await lookAt("02:00:00"), []);
     const sleeper = calendarOf(configOf(SUNDAYS), "02:00:00", store);

@@ -41,6 +41,7 @@ export function region(id: string, differences: Partial<Region> = {}): Region {
     lagMs: null,
     applied: null,
     writer: null,
+    fenced: false,
     warmth: 1,
     ...differences,
   };
@@ -51,5 +52,14 @@ export function view(
   { writeRegion = "us-east", epoch = 1 }: { writeRegion?: string | null; epoch?: number } = {},
 ): View {
   const byId = new Map(regions.map((each) => [each.id, each]));
-  return { regions, byId, nearest: regions, writeRegion, epoch, promotions: [], moving: false };
+  return {
+    regions,
+    byId,
+    nearest: regions,
+    writeRegion,
+    epoch,
+    promotions: [],
+    moving: false,
+    vouched: false,
+  };
 }

@@ -26,6 +26,7 @@ function region(id: string, given: Partial<Region>): Region {
     lagMs: null,
     applied: null,
     writer: null,
+    fenced: false,
     warmth: 1,
     ...given,
   };
@@ -45,6 +46,7 @@ function world(
     epoch: 1,
     promotions: [],
     moving: false,
+    vouched: false,
   };
   return { view, rules: RULES, ...given };
 }

@@ -11,6 +11,7 @@ const BASE: Omit<Region, "id" | "role" | "latencyMs" | "jurisdiction"> = {
   admission: "open",
   applied: null,
   writer: null,
+  fenced: false,
   lagMs: 0,
   warmth: 1,
 };
@@ -34,6 +35,7 @@ export function viewOf(changes: Changes = {}, regions: readonly Region[] = REGIO
     epoch: 1,
     promotions: [],
     moving: false,
+    vouched: false,
   };
 }
 

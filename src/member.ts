@@ -1,0 +1,119 @@
+import type { Clock } from "./clock.ts";
+import type { CurrentConfig } from "./config/current.ts";
+import type { Config } from "./config/schema.ts";
+import type { EventBus } from "./events.ts";
+import { AdmissionStore } from "./fleet/admissions.ts";
+import { Calendar } from "./fleet/calendar.ts";
+import { edgesIn, type KnownEdge, type Quorum, quorumOn } from "./fleet/edges.ts";
+import { Failover } from "./fleet/failover.ts";
+import { callHook } from "./fleet/hook.ts";
+import type { Move, Wanted } from "./fleet/move.ts";
+import type { SharedHash } from "./fleet/shared-hash.ts";
+import { type Moved, Switchover } from "./fleet/switchover.ts";
+import { firstTopology, TopologyStore } from "./fleet/topology.ts";
+import type { Prober } from "./regions/probes.ts";
+import type { RegionTable } from "./regions/table.ts";
+import { writeRegionOf } from "./regions/view.ts";
+import { reportOf } from "./report.ts";
+import type { Admission } from "./routing/region.ts";
+import { TopologyWatch } from "./topology-watch.ts";
+
+export interface MemberParts {
+  readonly clock: Clock;
+  readonly events: EventBus;
+  readonly config: CurrentConfig;
+  readonly hash: SharedHash;
+  readonly table: RegionTable;
+  readonly prober: Prober;
+  readonly writes: { readonly underWay: number };
+  /** See `CalendarParts`. */
+  objection(region: string, admission: Admission): string | null;
+}
+
+/** An edge as a member of its fleet, put together: what it follows, what it says, and what it may begin. */
+export class Member {
+  readonly admissions: AdmissionStore;
+  readonly topology: TopologyStore;
+  readonly calendar: Calendar;
+  readonly #parts: MemberParts;
+  readonly #watch: TopologyWatch;
+  readonly #switchover: Switchover;
+  readonly #failover: Failover;
+
+  constructor(parts: MemberParts) {
+    const { clock, events, config, hash, table, prober } = parts;
+    this.#parts = parts;
+    this.topology = new TopologyStore(hash, firstTopology(writeRegionOf(config.get())));
+    this.admissions = new AdmissionStore(hash);
+    this.admissions.onChange((said) => table.setAdmissions(said));
+    const { topology, admissions } = this;
+    this.#watch = new TopologyWatch({ hash, topology, table, config, events });
+    const view = () => table.view;
+    this.#switchover = new Switchover({
+      ...{ events, hash, topology, view },
+      ask: (region) => prober.ask(region),
+      hook: () => hookOf(config.get()),
+      settings: () => switchoverSettings(config.get()),
+    });
+    this.#failover = new Failover({
+      ...{ events, hash, topology, view, switchover: this.#switchover },
+      config: () => config.get().failover,
+      now: () => clock.now(),
+    });
+    const objection = parts.objection;
+    this.calendar = new Calendar({ clock, events, admissions, objection });
+    this.calendar.configure(config.get());
+    hash.say(() => JSON.stringify(this.#report()));
+  }
+
+  /** Call it when what the others say is known. */
+  start(): void {
+    if (this.#parts.hash.isShared) this.#watch.follow();
+  }
+
+  configure(config: Config): void {
+    this.topology.fileSays(writeRegionOf(config));
+    if (this.#parts.hash.isShared) this.#watch.follow();
+    this.calendar.configure(config);
+  }
+
+  /** See {@link Switchover.move}. */
+  moveWriteRegion(wanted: Wanted): Promise<Moved> {
+    return this.#switchover.move(wanted);
+  }
+
+  /** The move that is under way; null when none is. */
+  get move(): Move | null {
+    return this.topology.get().move;
+  }
+
+  /** The edges of the fleet, and how many of them have to agree on the write region. */
+  edges(): { readonly edges: readonly KnownEdge[]; readonly quorum: Quorum } {
+    const edges = edgesIn(this.#parts.hash);
+    return { edges, quorum: quorumOn(this.topology.get().writer, edges) };
+  }
+
+  async close(): Promise<void> {
+    this.#failover.close();
+    await this.#switchover.close();
+    await this.calendar.close();
+    this.topology.close();
+  }
+
+  #report() {
+    const { table, writes } = this.#parts;
+    return reportOf(table, { holds: this.move?.id ?? null, writesUnderWay: writes.underWay });
+  }
+}
+
+function hookOf({ failover: { hook } }: Config) {
+  return hook === undefined ? null : (move: Move) => callHook(hook, move);
+}
+
+function switchoverSettings({ health, failover }: Config) {
+  return {
+    maxLagMs: health.maxLag,
+    holdWritesMs: failover.holdWrites,
+    holdDownMs: failover.holdDown,
+  };
+}
