@@ -213,13 +213,15 @@ export class Router {
   }
 
   /**
-   * Passive health: what real traffic saw. A fault that is the client's or ours says nothing about the region; and
-   * one that cuts an upload off may only mean to refuse it.
+   * Passive health: what real traffic saw. A fault that is the client's or ours says nothing about the region; one that
+   * cuts an upload off may only mean to refuse it; and silence in a body may be all that an event stream has to say.
    */
   #judge(carrier: Carrier, endpoint: Endpoint, { fault, status, stale }: AttemptResult): void {
     const { table } = this.#parts;
     const blamed = fault !== null && FAULTS[fault].owner === "region";
-    const counts = !stale && !(fault === "reset" && carrier.bodyUnread);
+    const refuses = fault === "reset" && carrier.bodyUnread;
+    const isSilent = fault === "response_timeout" && status !== null;
+    const counts = !stale && !refuses && !isSilent;
     if (blamed) table.failed(endpoint, fault, { counts });
     else if (status !== null) table.succeeded(endpoint);
   }

@@ -1,14 +1,18 @@
 import { randomUUID } from "node:crypto";
 import { connect } from "node:net";
 
-/** The kinds of request that a failing region is met with. */
+/** The kinds of request that a failing region is met with: method, fields and body. */
 export const KINDS = {
-  GET: "GET / HTTP/1.1\r\n",
-  HEAD: "HEAD / HTTP/1.1\r\n",
-  "GET with a body": "GET / HTTP/1.1\r\ncontent-length: 4\r\n",
-  POST: "POST / HTTP/1.1\r\ncontent-length: 4\r\n",
-  upgrade:
-    "GET / HTTP/1.1\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n",
+  GET: { method: "GET", fields: "connection: close\r\n", body: "" },
+  HEAD: { method: "HEAD", fields: "connection: close\r\n", body: "" },
+  "GET with a body": { method: "GET", fields: "connection: close\r\ncontent-length: 4\r\n", body: "body" },
+  POST: { method: "POST", fields: "connection: close\r\ncontent-length: 4\r\n", body: "body" },
+  upgrade: {
+    method: "GET",
+    fields:
+      "connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n",
+    body: "",
+  },
 } as const;
 
 export type Kind = keyof typeof KINDS;
@@ -27,13 +31,11 @@ export interface Asked {
 const PATIENCE_MS = 10_000;
 
 /** Sends one request over a connection of its own, and reads the answer as a careful client does. */
-export async function ask(httpUrl: string, kind: Kind): Promise<Asked> {
+export async function ask(httpUrl: string, kind: Kind, path = "/"): Promise<Asked> {
   const id = randomUUID();
-  const connection = kind === "upgrade" ? "upgrade" : "close";
-  const head = `${KINDS[kind]}host: x\r\nx-id: ${id}\r\nconnection: ${connection}\r\n\r\n`;
-  const text = await wire(httpUrl, KINDS[kind].includes("content-length") ? `${head}body` : head);
-  const { saw, body } = understood(text, kind);
-  return { id, saw, body };
+  const { method, fields, body } = KINDS[kind];
+  const sent = `${method} ${path} HTTP/1.1\r\nhost: x\r\nx-id: ${id}\r\n${fields}\r\n${body}`;
+  return { id, ...understood(await wire(httpUrl, sent), kind) };
 }
 
 /** All that comes until the connection ends, or an upgrade was agreed to. */
@@ -56,23 +58,20 @@ function wire(httpUrl: string, bytes: string): Promise<string> {
 }
 
 function understood(text: string, kind: Kind): { saw: string; body: string } {
-  const final = text.replace(
-    /^(HTTP\/1\.1 10[0-24-9] [\s\S]*?\r\n\r\n|HTTP\/1\.1 103 [\s\S]*?\r\n\r\n)*/,
-    "",
-  );
-  const [, status] = /^HTTP\/1\.1 (\d+) /.exec(final) ?? [];
+  const final = text.replace(/^(HTTP\/1\.1 10[02-9] [\s\S]*?\r\n\r\n)*/, "");
   const headEnd = final.indexOf("\r\n\r\n");
-  if (status === undefined || headEnd < 0) {
-    const [, agreed] = /^HTTP\/1\.1 (101) [\s\S]*x-meridian-region: (\w+)/i.exec(text) ?? [];
-    if (agreed !== undefined) return { saw: `101 ${/x-meridian-region: (\w+)/i.exec(text)?.[1]}`, body: "" };
-    return { saw: "nothing", body: "" };
-  }
+  const [, status] = /^HTTP\/1\.1 (\d+) /.exec(final) ?? [];
+  if (status === undefined || headEnd < 0) return { saw: "nothing", body: "" };
   const head = final.slice(0, headEnd);
   const rest = final.slice(headEnd + 4);
-  const { body, whole } = kind === "HEAD" ? { body: rest, whole: rest === "" } : framed(head, rest);
-  const region = /^x-meridian-region: (\w+)$/im.exec(head)?.[1];
-  const from = region ?? (/"fault":"(\w+)"/.exec(body)?.[1] || "nobody");
+  const bodiless = kind === "HEAD" || status === "101";
+  const { body, whole } = bodiless ? { body: rest, whole: rest === "" } : framed(head, rest);
+  const from = found(/^x-meridian-region: (\w+)$/im, head) ?? found(/"fault":"(\w+)"/, body) ?? "nobody";
   return { saw: `${status} ${from}${whole ? "" : " cut"}`, body };
+}
+
+function found(pattern: RegExp, text: string): string | undefined {
+  return pattern.exec(text)?.[1];
 }
 
 function framed(head: string, rest: string): { body: string; whole: boolean } {
@@ -80,6 +79,6 @@ function framed(head: string, rest: string): { body: string; whole: boolean } {
     const body = rest.replaceAll(/[0-9a-f]+\r\n([\s\S]*?)\r\n/gi, "$1");
     return { body, whole: /(^|\r\n)0\r\n(\S+: .*\r\n)*\r\n$/.test(rest) };
   }
-  const length = /^content-length: (\d+)$/im.exec(head)?.[1];
+  const length = found(/^content-length: (\d+)$/im, head);
   return { body: rest, whole: length === undefined || rest.length === Number(length) };
 }
