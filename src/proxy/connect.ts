@@ -2,7 +2,7 @@ import { Agent } from "node:http";
 import { connect as connectTcp, isIP, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { connect as connectTls } from "node:tls";
-import { lookup } from "../regions/lookup.ts";
+import { names } from "../regions/lookup.ts";
 import { ClientGone } from "./faults.ts";
 
 /** The endpoint did not take the connection in time. */
@@ -18,7 +18,7 @@ export function connectTo(origin: string, timeoutMs: number, client: Socket): Pr
   const { protocol, hostname, port } = new URL(origin);
   const secure = protocol === "https:";
   const host = hostname.replace(/^\[|\]$/g, "");
-  const address = { host, port: Number(port) || (secure ? 443 : 80), lookup };
+  const address = { host, port: Number(port) || (secure ? 443 : 80), lookup: names.lookup };
   // A certificate for an IP address is checked without SNI, which cannot carry one.
   const servername = isIP(host) ? "" : host;
   const socket = secure ? connectTls({ ...address, servername }) : connectTcp(address);

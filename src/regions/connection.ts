@@ -15,18 +15,24 @@ export interface ConnectionHandler extends Dispatcher.DispatchHandler {
  */
 export class Connection extends Client {
   readonly #present: Present;
+  readonly #hasLeft: HasLeft;
 
-  constructor(origin: URL, options: Client.Options, connect: buildConnector.connector) {
-    const present: Present = { socket: null, requests: 0 };
+  /** @param hasLeft whether the name that was connected to has other addresses now, and this one no more */
+  constructor(origin: URL, options: Client.Options, connect: buildConnector.connector, hasLeft: HasLeft) {
+    const present: Present = { socket: null, address: null, requests: 0 };
     super(origin, { ...options, connect: kept(connect, present) });
     this.#present = present;
+    this.#hasLeft = hasLeft;
   }
 
   override dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
+    const { address } = this.#present;
+    let mustBeNew = address !== null && this.#hasLeft(address);
     if (isConnectionHandler(handler)) {
       handler.onConnection(this);
-      if (handler.wantsFresh) this.#letGo();
+      mustBeNew ||= handler.wantsFresh;
     }
+    if (mustBeNew) this.#letGo();
     return super.dispatch(options, handler);
   }
 
@@ -47,9 +53,13 @@ export class Connection extends Client {
   }
 }
 
+type HasLeft = (address: string) => boolean;
+
 /** What there is of a connection now. */
 interface Present {
   socket: Socket | null;
+  /** Of the other side. */
+  address: string | null;
   /** How many it has carried. */
   requests: number;
 }
@@ -58,6 +68,7 @@ function kept(connect: buildConnector.connector, present: Present): buildConnect
   return (options, callback) =>
     connect(options, (...made) => {
       present.socket = made[1];
+      present.address = made[1]?.remoteAddress ?? null;
       present.requests = 0;
       callback(...made);
     });

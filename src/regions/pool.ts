@@ -1,8 +1,8 @@
 import { isIP } from "node:net";
-import { buildConnector, Pool } from "undici";
+import { buildConnector, type Client, Pool } from "undici";
 import type { Config } from "../config/schema.ts";
 import { Connection } from "./connection.ts";
-import { lookup } from "./lookup.ts";
+import { names } from "./lookup.ts";
 
 /** The part of the configuration that a pool of connections is built from. */
 export type PoolSettings = Pick<
@@ -24,7 +24,7 @@ export function createPool(origin: string, settings: PoolSettings): Pool {
   const connect = connectorTo(settings.connectTimeout);
   return new Pool(origin, {
     connections: settings.connectionsPerEndpoint,
-    factory: (url, options) => new Connection(url, options, connect),
+    factory: (url, options) => connectionTo(url, options, connect),
     pipelining: 1,
     allowH2: false,
     headersTimeout: settings.responseTimeout,
@@ -46,9 +46,21 @@ export function samePool(a: PoolSettings, b: PoolSettings): boolean {
   );
 }
 
+/** A connection that follows the name of its endpoint, if that has one. */
+export function connectionTo(
+  origin: URL,
+  options: Client.Options,
+  connect: buildConnector.connector,
+): Connection {
+  const { hostname } = origin;
+  const isAddress = isIP(hostname.replace(/^\[|\]$/g, "")) !== 0;
+  const hasLeft = (address: string): boolean => !isAddress && names.hasLeft(hostname, address);
+  return new Connection(origin, options, connect, hasLeft);
+}
+
 /** As undici connects, but to https endpoints given by an address too, whose certificate is checked without SNI (RFC 6066 §3). */
-function connectorTo(timeoutMs: number): buildConnector.connector {
-  const connect = buildConnector({ lookup, timeout: timeoutMs });
+export function connectorTo(timeoutMs: number): buildConnector.connector {
+  const connect = buildConnector({ lookup: names.lookup, timeout: timeoutMs });
   return (options, callback) => {
     const hostname = options.hostname.replace(/^\[|\]$/g, "");
     const servername = isIP(hostname) ? "" : options.servername;

@@ -1,9 +1,9 @@
-import { Client, type Dispatcher } from "undici";
+import type { Client, Dispatcher } from "undici";
 import type { Clock } from "../clock.ts";
 import type { EdgeEvents } from "../events.ts";
 import { type Reported, readAnswer, SILENT } from "./answer.ts";
 import { AwakeDeadline } from "./deadline.ts";
-import { lookup } from "./lookup.ts";
+import { connectionTo, connectorTo } from "./pool.ts";
 
 /**
  * `pass`, `degraded` and `drain` are answers; `status` is one of an unwanted status, `timeout` none in
@@ -27,6 +27,9 @@ export interface ProbeSettings {
   readonly expects: (status: number) => boolean;
   readonly headers: Readonly<Record<string, string>>;
 }
+
+/** HTTP/1.1 as for real traffic; the time-out is the probe's own. */
+const UNTIMED: Client.Options = { allowH2: false, pipelining: 1, headersTimeout: 0, bodyTimeout: 0 };
 
 /** A health answer is a few words; an endless one must not fill our memory. */
 const MAX_BODY_BYTES = 65_536;
@@ -67,13 +70,7 @@ export class Probe {
   }
 
   async #once(settings: ProbeSettings): Promise<ProbeOutcome> {
-    this.#client ??= new Client(this.#origin, {
-      allowH2: false,
-      pipelining: 1,
-      connect: { lookup, timeout: settings.timeoutMs * 2 },
-      headersTimeout: 0,
-      bodyTimeout: 0,
-    });
+    this.#client ??= connectionTo(new URL(this.#origin), UNTIMED, connectorTo(settings.timeoutMs * 2));
     const client = this.#client;
     const { outcome, reusable } = await new Promise<Ended>((resolve) => {
       const exchange = new Exchange(settings, this.#clock, resolve);

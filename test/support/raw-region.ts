@@ -38,6 +38,7 @@ export const good: Behaviour = (socket, { headers }) => {
 export class RawRegion {
   /** What it has executed. */
   readonly ledger: RawRequest[] = [];
+  probes = 0;
   url = "";
   behaviour: Behaviour;
   /** Takes connections and never reads a byte from them. */
@@ -50,10 +51,14 @@ export class RawRegion {
     this.#server = createServer({ noDelay: true, pauseOnConnect: true }, (socket) => this.#accept(socket));
   }
 
-  async start(): Promise<this> {
-    this.#server.listen(0, "127.0.0.1");
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  async start(host = "127.0.0.1", port = 0): Promise<this> {
+    this.#server.listen(port, host);
     await once(this.#server, "listening");
-    this.url = `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+    this.url = `http://${host}:${this.port}`;
     return this;
   }
 
@@ -90,6 +95,7 @@ export class RawRegion {
 
   #take(socket: Socket, request: RawRequest): void {
     if (request.url === "/healthz") {
+      this.probes += 1;
       socket.write(HEALTHY);
       return;
     }
