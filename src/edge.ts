@@ -2,9 +2,11 @@ import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { AdminParts, ReloadAnswer } from "./admin/parts.ts";
 import { createAdmin } from "./admin/server.ts";
+import { CertificateWatch } from "./certificate-watch.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { CurrentConfig } from "./config/current.ts";
-import type { ConfigProblem } from "./config/load.ts";
+import { type ConfigProblem, folderOf } from "./config/load.ts";
+import { certificatesOf } from "./config/pem-files.ts";
 import type { Config } from "./config/schema.ts";
 import { Pins, type PinsParts } from "./consistency/pins.ts";
 import { EventBus, type OverloadCause } from "./events.ts";
@@ -81,6 +83,8 @@ export class Edge {
   readonly pins: Pins;
   readonly tunnels: TunnelHandler;
   httpUrl = "";
+  /** Null without TLS. */
+  httpsUrl: string | null = null;
   adminUrl = "";
 
   readonly #options: EdgeOptions;
@@ -101,6 +105,7 @@ export class Edge {
   readonly #startedAtMs = systemClock.now();
   #settings: Settings;
   readonly #reloader: Reloader;
+  readonly #certificates: CertificateWatch;
   #state: "starting" | "ready" | "stopping" = "starting";
   /** Aborted when what is still open is to be cut. */
   readonly #hurry = new AbortController();
@@ -116,6 +121,13 @@ export class Edge {
       file: options.configFile ?? null,
       warnings: options.warnings ?? [],
       current: this.config,
+      events,
+      apply: (next) => this.#apply(next),
+    });
+    this.#certificates = new CertificateWatch({
+      clock,
+      current: this.config,
+      folder: folderOf(options.configFile ?? "-"),
       events,
       apply: (next) => this.#apply(next),
     });
@@ -182,8 +194,10 @@ export class Edge {
     this.#prober.start();
     await this.calendar.start();
     this.#overload.start();
-    const port = await this.#server.listen(listen);
-    this.httpUrl = `http://${hostInUrl(listen.http.host)}:${port}`;
+    const ports = await this.#server.listen(listen);
+    this.httpUrl = `http://${hostInUrl(listen.http.host)}:${ports.http}`;
+    this.#certificates.start();
+    if (listen.https) this.httpsUrl = `https://${hostInUrl(listen.https.host)}:${ports.https}`;
     this.#state = "ready";
   }
 
@@ -220,6 +234,7 @@ export class Edge {
     // No client is left; what is still open are writes that somebody has walked away from.
     await Promise.race([this.#requests.idle(), hurried]);
     clearTimeout(cut);
+    await this.#certificates.close();
     await this.#member.close();
     await this.#prober.stop();
     await this.#admin.close();
@@ -256,13 +271,14 @@ export class Edge {
   }
 
   #apply(config: Config): void {
+    // First, for a certificate that cannot be used throws.
+    this.#server.configure(config);
     this.config.swap(config);
     this.#settings = this.#prepare(config);
     this.table.configure(config);
     this.#member.configure(config);
     this.#prober.configure(config);
     this.pins.configure(config);
-    this.#server.configure(config);
     this.#connectionLimits.configure(config);
     this.#overload.configure(config);
     this.#eventLog.setAccess(config.log.access);
@@ -296,6 +312,8 @@ export class Edge {
       pinStorms: () => this.pins.stormCount(),
       redisUp: () => this.#shared.pins?.isUp ?? null,
       feedAgeMs: () => this.#shared.feed?.ageMs ?? null,
+      certificateExpiries: () =>
+        new Map(certificatesOf(this.config.get()).map(({ place, validToMs }) => [place, validToMs])),
       logLinesDropped: this.#options.logLinesDropped ?? (() => 0),
     };
     return new Metrics(this.events, gauges, { version, edge: this.config.get().edge.id });

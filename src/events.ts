@@ -129,6 +129,8 @@ export interface EdgeEvents {
     readonly changes: readonly string[];
     readonly problems: readonly string[];
   };
+  /** Files of certificates hold others than before, and those are shown from now on. A line each. */
+  certificatesRenewed: { readonly changes: readonly string[] };
   audited: AuditLine;
   /** A call of the admin API was refused for who made it. */
   adminRefused: { readonly fault: AccessFault };

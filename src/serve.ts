@@ -26,7 +26,8 @@ export async function serveCommand(file: string, err: TextSink): Promise<0 | 1> 
   try {
     const configFile = file === "-" ? null : file;
     const edge = await startEdge({ config, warnings, log, configFile, logLinesDropped: () => sink.dropped });
-    log.info({ http: edge.httpUrl, admin: edge.adminUrl }, "ready");
+    const { httpUrl: http, httpsUrl: https, adminUrl: admin } = edge;
+    log.info({ http, ...(https === null ? {} : { https }), admin }, "ready");
     await untilStopped(edge, log);
     log.info("stopped");
     return 0;

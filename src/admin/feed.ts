@@ -20,6 +20,7 @@ export const FEED_EVENTS = [
   "overloadChanged",
   "feedState",
   "configReloaded",
+  "certificatesRenewed",
   "audited",
   "lockedOut",
 ] as const satisfies readonly (keyof EdgeEvents)[];

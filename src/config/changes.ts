@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
+import { pemChanges } from "./pem-files.ts";
 import { redactedConfig } from "./redact.ts";
 import { type Config, writtenConfig } from "./schema.ts";
 
@@ -17,7 +18,8 @@ interface Sides {
 }
 
 /** Keys that are read once, at start: sockets, connections and names that others know this edge by. */
-const AT_START = /^(listen\.http|admin|redis|edge\.id|proxy\.maxHeaderBytes)(\.|$)/;
+const AT_START =
+  /^((listen\.http|admin|redis|edge\.id|proxy\.maxHeaderBytes)(\.|$)|listen\.https($|\.(host|port)$))/;
 
 /** What differs, a line each: `regions.eu-west.weight: 100 -> 50`. Secrets are never shown, only that they changed. */
 export function configChanges(before: Config, after: Config): readonly string[] {
@@ -41,6 +43,7 @@ function changesBetween(before: Config, after: Config): readonly Change[] {
   return [
     ...compare("", sides),
     ...compareKeys(before, after),
+    ...pemChanges(before, after),
     ...compareOrder(Object.keys(before.regions), Object.keys(after.regions)),
   ];
 }

@@ -1,3 +1,4 @@
+import { listenContradictions } from "./listen-contradictions.ts";
 import type { Finding, Path } from "./problems.ts";
 import { pathText } from "./problems.ts";
 import { redisContradictions } from "./redis-contradictions.ts";
@@ -29,7 +30,7 @@ export const contradictions: readonly ConfigRule[] = [
   { about: ["secrets", "consistency"], find: pinKeyIsSecret },
   { about: ["admin"], find: openAdmin },
   { about: ["admin"], find: tokenTwice },
-  { about: ["listen", "admin"], find: samePort },
+  ...listenContradictions,
   ...redisContradictions,
   ...scheduleContradictions,
 ];
@@ -74,7 +75,7 @@ function endpointTwice(config: Config): readonly Finding[] {
 }
 
 function endpointIsThisEdge({ listen, admin, ...config }: Config): readonly Finding[] {
-  const own = [listen.http, admin].filter(
+  const own = [listen.http, ...(listen.https ? [listen.https] : []), admin].filter(
     ({ host, port }) => port !== 0 && (isWildcard(host) || isLoopback(host)),
   );
   const calls = (origin: URL) =>
@@ -219,12 +220,4 @@ function tokenTwice({ admin }: Config): readonly Finding[] {
     ),
   );
   return [...names, ...hashes];
-}
-
-function samePort({ listen, admin }: Config): readonly Finding[] {
-  const [clients, operators] = [listen.http, admin];
-  if (clients.port !== operators.port || clients.port === 0) return [];
-  const meet = clients.host === operators.host || isWildcard(clients.host) || isWildcard(operators.host);
-  if (!meet) return [];
-  return [finding(["admin", "port"], `${admin.port} is also the port of listen.http`, "choose another port")];
 }

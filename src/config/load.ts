@@ -6,7 +6,8 @@ import { type ConfigDocument, readDocument } from "./document.ts";
 import type { Environment } from "./environment.ts";
 import { findingsOf, wording } from "./issues.ts";
 import { readKeyFiles } from "./key-files.ts";
-import { type ConfigProblem, inFileOrder } from "./problems.ts";
+import { readPemFiles } from "./pem-files.ts";
+import { type ConfigProblem, type Finding, inFileOrder } from "./problems.ts";
 import { readText } from "./read-text.ts";
 import { findingsOfRules, type Salvaged } from "./rule.ts";
 import { NOTHING, salvage } from "./salvage.ts";
@@ -32,8 +33,8 @@ interface Parsed {
 }
 
 /**
- * Checks the text of a configuration file and reports all problems at once. Reads no other file: keys that it names
- * are left unread. Never throws.
+ * Checks the text of a configuration file and reports all problems at once. Reads no other file: keys and
+ * certificates that it names are left unread. Never throws.
  */
 export function parseConfig(text: string, environment: Environment): Loaded {
   return parse(text, environment).loaded;
@@ -54,24 +55,31 @@ function parse(text: string, environment: Environment): Parsed {
 }
 
 /**
- * Reads and checks a configuration file and the files of keys it names; `-` is standard input. A file that cannot be
+ * Reads and checks a configuration file and the files of keys and certificates it names; `-` is standard input. A file that cannot be
  * read is a problem like any other. Never rejects.
  */
 export async function loadConfigFile(file: string, environment: Environment): Promise<Loaded> {
   const read = await readText(file);
-  if (read.ok) return withKeys(parse(read.text, environment), file === "-" ? "." : dirname(resolve(file)));
+  if (read.ok) return withFiles(parse(read.text, environment), folderOf(file));
   const problem = { path: "", line: 1, column: 1, message: read.message, hint: read.hint };
   return { ok: false, problems: [problem], warnings: [] };
 }
 
-async function withKeys({ loaded, document, sound }: Parsed, folder: string): Promise<Loaded> {
-  const config = loaded.ok ? loaded.config : sound.broken.has("consistency") ? null : sound.config;
+/** What the names of files in a configuration are relative to. */
+export function folderOf(file: string): string {
+  return file === "-" ? "." : dirname(resolve(file));
+}
+
+async function withFiles({ loaded, document, sound }: Parsed, folder: string): Promise<Loaded> {
+  const config = loaded.ok ? loaded.config : sound.config;
   if (config === null) return loaded;
-  const read = await readKeyFiles(config, folder);
-  if (loaded.ok && read.findings.length === 0) return { ...loaded, config: read.config };
-  const found = read.findings.map((finding) => document.place(finding));
-  const problems = inFileOrder([...(loaded.ok ? [] : loaded.problems), ...found]);
-  return { ok: false, problems, warnings: loaded.warnings };
+  const keys = await readKeyFiles(config, folder);
+  const pem = await readPemFiles(keys.config, folder);
+  const place = (finding: Finding) => document.place(finding);
+  const warnings = inFileOrder([...loaded.warnings, ...pem.cautions.map(place)]);
+  const found = [...keys.findings, ...pem.findings].map(place);
+  if (loaded.ok && found.length === 0) return { ok: true, config: pem.config, warnings };
+  return { ok: false, problems: inFileOrder([...(loaded.ok ? [] : loaded.problems), ...found]), warnings };
 }
 
 /** More than anybody reads at once; a file that is no configuration at all may have a hundred thousand. */

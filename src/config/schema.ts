@@ -3,6 +3,7 @@ import { identity } from "./schema-identity.ts";
 import { limits } from "./schema-limits.ts";
 import { health, region, routing } from "./schema-regions.ts";
 import { schedule } from "./schema-schedule.ts";
+import { https } from "./schema-tls.ts";
 import {
   cookieName,
   duration,
@@ -38,6 +39,7 @@ const listen = z.strictObject({
     })
     .prefault({})
     .describe("Where clients come in over HTTP."),
+  https: https.optional().describe("Where clients come in over TLS; nowhere when left out."),
   trustedProxies: z
     .array(network)
     .default([])

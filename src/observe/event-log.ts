@@ -76,6 +76,7 @@ function eventWriters(logger: Logger, throttle: Throttle): Writers {
       event.result === "rejected"
         ? logger.warn(event, "configuration rejected")
         : logger.info(event, "configuration reloaded"),
+    certificatesRenewed: (event) => logger.info(event, "certificates renewed"),
     audited: (event) => logger.info(event, "audit"),
     lockedOut: (event) =>
       throttle.run("locked out", (suppressed) => logger.warn({ ...event, suppressed }, "locked out")),

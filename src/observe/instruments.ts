@@ -158,6 +158,11 @@ function edgeInstruments(registry: Registry) {
       "admin_lockouts_total",
       "Times that an address gave so many wrong tokens that it was locked out of the admin API.",
     ),
+    certificateExpiry: gauge(
+      "certificate_expiry_timestamp_seconds",
+      "When a certificate that this edge shows expires, in Unix time; absent without one.",
+      ["certificate"],
+    ),
     configReloads: counter("config_reloads_total", "Reloads of the configuration, by result.", ["result"]),
     logLinesDropped: counter(
       "log_lines_dropped_total",

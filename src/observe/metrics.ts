@@ -31,6 +31,8 @@ export interface Gauges {
   redisUp(): boolean | null;
   /** How old what is known of other edges' writes is; null when they are not followed. */
   feedAgeMs(): number | null;
+  /** When each certificate expires, in Unix milliseconds, by its place in the configuration. */
+  certificateExpiries(): ReadonlyMap<string, number>;
   /** Log lines lost since the start. */
   logLinesDropped(): number;
 }
@@ -148,6 +150,7 @@ export class Metrics {
     this.#readRedis();
     this.#readFeed();
     this.#readLimits();
+    this.#readCertificates();
     pinsActive.set(this.#gauges.pinsActive());
     pinStorms.set(this.#gauges.pinStorms());
     const dropped = this.#gauges.logLinesDropped();
@@ -201,6 +204,13 @@ export class Metrics {
     const ageMs = this.#gauges.feedAgeMs();
     if (ageMs === null) this.#instruments.feedAge.remove();
     else this.#instruments.feedAge.set(ageMs / 1_000);
+  }
+
+  #readCertificates(): void {
+    const { certificateExpiry } = this.#instruments;
+    certificateExpiry.reset();
+    for (const [certificate, expiryMs] of this.#gauges.certificateExpiries())
+      certificateExpiry.set({ certificate }, expiryMs / 1_000);
   }
 }
 

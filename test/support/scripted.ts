@@ -1,8 +1,10 @@
 import { once } from "node:events";
+import { writeFile } from "node:fs/promises";
 import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { join } from "node:path";
 import { stringify } from "yaml";
-import { parseConfig } from "../../src/config/load.ts";
+import { loadConfigFile, parseConfig } from "../../src/config/load.ts";
 import { type Edge, type EdgeOptions, startEdge } from "../../src/edge.ts";
 import { createLogger } from "../../src/observe/log.ts";
 
@@ -45,11 +47,14 @@ export interface ScriptedWorld {
   stop(): Promise<void>;
 }
 
-/** Regions made of handlers, the first one the writer and the nearest, and an edge in front of them. */
+/**
+ * Regions made of handlers, the first one the writer and the nearest, and an edge in front of them. With a folder the
+ * configuration is a file in it, so that it may name others and be read again.
+ */
 export async function startScripted(
   handlers: Readonly<Record<string, RequestListener | readonly RequestListener[]>>,
   overrides: Readonly<Record<string, unknown>> = {},
-  proofs: Pick<EdgeOptions, "vitals"> = {},
+  { folder = null, ...proofs }: Pick<EdgeOptions, "vitals"> & { folder?: string | null } = {},
 ): Promise<ScriptedWorld> {
   const regions: Record<string, ScriptedRegion> = {};
   const configured: Record<string, unknown> = {};
@@ -62,26 +67,27 @@ export async function startScripted(
     }
     configured[id] = { role: Object.keys(configured).length === 0 ? "writer" : "replica", endpoints };
   }
-  const loaded = parseConfig(
-    stringify({
-      edge: { id: "edge-under-test" },
-      listen: { http: { host: "127.0.0.1", port: 0 } },
-      admin: { port: 0 },
-      secrets: ["a-secret-that-only-tests-use"],
-      regions: configured,
-      // The file's order decides, so that a test knows which region is asked first; probes do not interfere.
-      routing: { policy: "priority", slowStart: "0ms" },
-      health: { interval: "30s", timeout: "2s" },
-      consistency: { graceWindow: "2s" },
-      proxy: { responseTimeout: "3s", connectTimeout: "1s" },
-      shutdown: { grace: "1s" },
-      ...overrides,
-    }),
-    {},
-  );
+  const text = stringify({
+    edge: { id: "edge-under-test" },
+    listen: { http: { host: "127.0.0.1", port: 0 } },
+    admin: { port: 0 },
+    secrets: ["a-secret-that-only-tests-use"],
+    regions: configured,
+    // The file's order decides, so that a test knows which region is asked first; probes do not interfere.
+    routing: { policy: "priority", slowStart: "0ms" },
+    health: { interval: "30s", timeout: "2s" },
+    consistency: { graceWindow: "2s" },
+    proxy: { responseTimeout: "3s", connectTimeout: "1s" },
+    shutdown: { grace: "1s" },
+    ...overrides,
+  });
+  const configFile = folder === null ? null : join(folder, "meridian.yaml");
+  if (configFile !== null) await writeFile(configFile, text);
+  const loaded = configFile === null ? parseConfig(text, {}) : await loadConfigFile(configFile, {});
   if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems));
   const edge = await startEdge({
     config: loaded.config,
+    configFile,
     log: SILENT,
     ...proofs,
   });

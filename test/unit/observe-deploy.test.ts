@@ -47,6 +47,7 @@ async function metricNames(): Promise<ReadonlySet<string>> {
     pinStorms: () => 0,
     redisUp: () => null,
     feedAgeMs: () => null,
+    certificateExpiries: () => new Map<string, number>(),
     logLinesDropped: () => 0,
   };
   const metrics = new Metrics(new EventBus(), gauges, { version: "0", edge: "e" });
