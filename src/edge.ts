@@ -22,7 +22,7 @@ import { ResidencyWatch } from "./observe/residency-watch.ts";
 import { ProcessVitals } from "./observe/vitals.ts";
 import { ConnectionLimits } from "./proxy/connection-limits.ts";
 import { descriptorLimit } from "./proxy/descriptors.ts";
-import { Gates } from "./proxy/gate.ts";
+import { Gates } from "./proxy/gates.ts";
 import { RequestHandler } from "./proxy/handle.ts";
 import { describedInputs } from "./proxy/inputs.ts";
 import { Overload, type Vitals } from "./proxy/overload.ts";
@@ -92,6 +92,7 @@ export class Edge {
   readonly #member: Member;
   readonly #prober: Prober;
   readonly #requests: RequestHandler;
+  readonly #gates = new Gates(() => systemClock.now());
   readonly #vitals = new ProcessVitals();
   readonly #overload: Overload;
   readonly #connectionLimits: ConnectionLimits;
@@ -163,7 +164,7 @@ export class Edge {
     };
     const router = new Router(parts);
     const pinEndpoint = new PinEndpoint(parts);
-    this.#requests = new RequestHandler({ ...parts, router, pinEndpoint, gates: new Gates() });
+    this.#requests = new RequestHandler({ ...parts, router, pinEndpoint, gates: this.#gates });
     this.tunnels = new TunnelHandler({ ...parts, router });
     this.#connectionLimits = new ConnectionLimits(config, {
       events,
@@ -308,6 +309,7 @@ export class Edge {
       connections: () => this.#server.connections,
       connectionsMost: () => this.#connectionLimits.most,
       overload: () => this.#overload.causes,
+      regionLoad: (region: string) => this.#gates.regionLoad(region),
       pinsActive: () => this.pins.activeCount(),
       pinStorms: () => this.pins.stormCount(),
       redisUp: () => this.#shared.pins?.isUp ?? null,

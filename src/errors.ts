@@ -71,6 +71,12 @@ export const FAULTS = {
     retryable: true,
     title: "No connection to the region was free in time",
   },
+  region_busy: {
+    status: 503,
+    owner: "router",
+    retryable: true,
+    title: "The region has as many requests as it may have",
+  },
   overloaded: {
     status: 503,
     owner: "router",

@@ -6,11 +6,11 @@ const queue = z.strictObject({
   timeout: duration.prefault("500ms").describe("How long one waits, at most."),
 });
 
-const slowClients = z.strictObject({
+const slowBodies = z.strictObject({
   bytesPerSecond: size()
     .prefault(500)
-    .describe("What a client has to send of a body, or read of an answer, on the average; 0: no such rule."),
-  grace: duration.prefault("20s").describe("How long it may be slower than that in all."),
+    .describe("What a client has to send of a body, on the average; 0: only proxy.idleTimeout counts."),
+  grace: duration.prefault("20s").describe("How long it may make others wait beside that."),
 });
 
 const overload = z.strictObject({
@@ -59,7 +59,7 @@ export const limits = z.strictObject({
     .default(0)
     .describe("Requests in flight at one region; more wait in the queue. 0: any number."),
   queue: queue.prefault({}).describe("Where requests wait for a region that has requestsPerRegion."),
-  slowClients: slowClients.prefault({}).describe("Ends what only waits for its client."),
+  slowBodies: slowBodies.prefault({}).describe("Ends requests whose bodies drip."),
   overload: overload
     .prefault({})
     .describe("When this edge takes no new connections, for the sake of those it has."),

@@ -117,6 +117,12 @@ function limitInstruments(registry: Registry) {
       ["cause"],
     ),
     overload: gauge("overload", "1 while new connections are refused for want of this, else 0.", ["cause"]),
+    inFlight: gauge("requests_in_flight", "Requests at a region now, WebSocket tunnels apart.", ["region"]),
+    queued: gauge(
+      "requests_queued",
+      "Requests that wait now because their region has as many as it may have.",
+      ["region"],
+    ),
     headsRefused: counter(
       "heads_refused_total",
       "Connections that ended because what came over them was no request, by the fault; not in requests_total.",

@@ -26,6 +26,8 @@ export interface Gauges {
   connectionsMost(): number;
   /** What there is too little of. */
   overload(): readonly OverloadCause[];
+  /** Requests at a region, and those that wait until it may have more. */
+  regionLoad(region: string): { readonly inFlight: number; readonly queued: number };
   pinStorms(): number;
   /** Null without Redis. */
   redisUp(): boolean | null;
@@ -163,7 +165,9 @@ export class Metrics {
   /** Every labelled gauge starts empty, so a region that a reload took away is gone. */
   #readRegions(view: View): void {
     const { health, admission, latency, lag, tunnels, writeRegion, writeEpoch } = this.#instruments;
-    for (const gauge of [health, admission, latency, lag, tunnels, writeRegion]) gauge.reset();
+    const { inFlight, queued } = this.#instruments;
+    for (const gauge of [health, admission, latency, lag, tunnels, writeRegion, inFlight, queued])
+      gauge.reset();
     const open = this.#gauges.tunnels();
     for (const region of view.regions) {
       const label = { region: region.id };
@@ -172,6 +176,9 @@ export class Metrics {
       if (region.latencyMs !== null) latency.set(label, region.latencyMs / 1_000);
       if (region.lagMs !== null) lag.set(label, region.lagMs / 1_000);
       tunnels.set(label, open.get(region.id) ?? 0);
+      const load = this.#gauges.regionLoad(region.id);
+      inFlight.set(label, load.inFlight);
+      queued.set(label, load.queued);
       const writes = view.writeRegion === null ? region.role === "writer" : region.id === view.writeRegion;
       writeRegion.set(label, writes ? 1 : 0);
       this.#startRegionAtZero(region.id);

@@ -1,8 +1,24 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { BodyTooLarge } from "./faults.ts";
+import type { Patience } from "./patience.ts";
 
 /** How long the rest of a body that nobody wants is read. */
 const LINGER_MS = 5_000;
+
+/** How much of a body is held here before anybody takes it. */
+const AHEAD_BYTES = 65_536;
+
+type Chunk = IteratorResult<Buffer, unknown>;
+
+/** How a body is read on its way to a region. */
+export interface BodyRules {
+  /** 0: no limit. */
+  readonly limitBytes: number;
+  /** Null: somebody else bounds the time. */
+  readonly patience: Patience | null;
+  /** Called when the whole body is here; perhaps more than once. */
+  readonly arrived: () => void;
+}
 
 /**
  * A request's body on its way to a region, counted and bounded. It is read only once and only as fast as the
@@ -17,6 +33,11 @@ export class RequestBody {
   readonly #req: IncomingMessage;
   readonly #res: ServerResponse;
   readonly #awaitsContinue: boolean;
+  #source: AsyncIterator<Buffer, unknown> | null = null;
+  /** What the source was asked for, and nobody has taken. */
+  #asked: Promise<Chunk> | null = null;
+  /** What came before anybody took it. */
+  readonly #held: Buffer[] = [];
   #reading = false;
   #unwanted = false;
 
@@ -39,29 +60,68 @@ export class RequestBody {
     return this.#awaitsContinue && !this.started;
   }
 
-  /** @param stalled called when the client has sent nothing for `idleMs` although more was asked for */
-  async *stream(limitBytes: number, idleMs: number, stalled: () => void): AsyncGenerator<Buffer> {
+  /** Resolves when it is here, or as much of it as is held, or after `withinMs`. Never rejects. */
+  async arrive(withinMs: number): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<null>((resolve) => {
+      timer = setTimeout(resolve, withinMs, null);
+    });
+    for (let heldBytes = 0; this.unread && heldBytes < AHEAD_BYTES; ) {
+      const chunk = await Promise.race([this.#ask(), late]).catch(() => null);
+      if (chunk === null || chunk.done) break;
+      this.#asked = null;
+      this.#held.push(chunk.value);
+      heldBytes += chunk.value.length;
+    }
+    clearTimeout(timer);
+  }
+
+  async *stream({ limitBytes, patience, arrived }: BodyRules): AsyncGenerator<Buffer> {
     this.started = true;
     this.#reading = true;
     if (this.#awaitsContinue) this.#res.writeContinue();
-    let asking = true;
-    const patience = setInterval(() => asking && stalled(), idleMs);
     try {
-      // undici destroys a stream it was handed when an attempt fails, and with it the client's socket; the
-      // iterator leaves the request alone, so that the client can still be answered.
-      for await (const chunk of this.#req.iterator({ destroyOnReturn: false })) {
+      for (;;) {
+        const chunk = this.#held.shift() ?? (await this.#next(patience));
+        if (chunk === null) break;
         this.bytes += chunk.length;
         if (limitBytes > 0 && this.bytes > limitBytes) throw new BodyTooLarge();
-        asking = false;
+        if (!this.unread) arrived();
         yield chunk;
-        asking = true;
-        patience.refresh();
       }
+      arrived();
     } finally {
-      clearInterval(patience);
+      patience?.stop();
       this.#reading = false;
+      void this.#release();
       if (this.#unwanted) this.discard();
     }
+  }
+
+  /** The next chunk, and null at the end. */
+  async #next(patience: Patience | null): Promise<Buffer | null> {
+    patience?.begin();
+    const chunk = await this.#ask();
+    this.#asked = null;
+    patience?.end(chunk.done ? 0 : chunk.value.length);
+    return chunk.done ? null : chunk.value;
+  }
+
+  /** Leaves what is left of the request to others; when something was asked for, after that has come. */
+  async #release(): Promise<void> {
+    await this.#source?.return?.().catch(() => {});
+  }
+
+  /** Asks for a chunk, once until it is taken. */
+  #ask(): Promise<Chunk> {
+    // undici destroys a stream it was handed when an attempt fails, and with it the client's socket; the
+    // iterator leaves the request alone, so that the client can still be answered.
+    this.#source ??= this.#req.iterator({ destroyOnReturn: false });
+    if (this.#asked === null) {
+      this.#asked = this.#source.next();
+      this.#asked.catch(() => {});
+    }
+    return this.#asked;
   }
 
   /**
@@ -77,6 +137,7 @@ export class RequestBody {
       for (const over of ["end", "close"]) this.#req.once(over, () => clearTimeout(patience));
     }
     // While it is still being iterated resume() has no effect; the iteration calls again when it ends.
-    if (!this.#reading) setImmediate(() => this.#req.resume());
+    if (this.#reading) return;
+    void this.#release().then(() => setImmediate(() => this.#req.resume()));
   }
 }

@@ -45,6 +45,8 @@ export interface Carrier {
   readonly bodyUnread: boolean;
   readonly bytesIn: number;
   readonly bytesOut: number;
+  /** Resolves when the body is here, or so much of it, or for so long, that no more is waited for; null: at once. */
+  awaitBody(): Promise<void> | null;
   /** Carries the exchange to an endpoint. Resolves once, never rejects. */
   carry(exchange: Exchange, endpoint: Endpoint): Promise<AttemptResult>;
   /** Answers with problem+json; whoever calls has seen that nothing was answered. */

@@ -2,11 +2,13 @@ import type { ServerResponse } from "node:http";
 import type { Dispatcher } from "undici";
 import type { Clock } from "../clock.ts";
 import type { Connection, ConnectionHandler } from "../regions/connection.ts";
-import type { RequestBody } from "./body.ts";
+import type { BodyRules, RequestBody } from "./body.ts";
 import { type AttemptResult, unsent } from "./carrier.ts";
 import { BadHead, ClientGone, ClientStalled, CutOff, causeOf, faultOf, WriterMoved } from "./faults.ts";
 import { endsWithConnection, rawHeadersOf, sound } from "./forward-head.ts";
+import type { Place } from "./gate.ts";
 import { type HeaderList, type RegionHead, readRegionHead } from "./headers.ts";
+import { Patience } from "./patience.ts";
 
 /** Interim answers before the answer; each restarts the time-out, so that without an end there would be none. */
 const MAX_INTERIM = 32;
@@ -27,6 +29,9 @@ export interface Outgoing {
   readonly servername: string | null;
   readonly responseTimeoutMs: number;
   readonly idleTimeoutMs: number;
+  readonly slowBodies: { readonly bytesPerSecond: number; readonly grace: number };
+  /** What this request holds of the region, and its client may hold back. */
+  readonly places: readonly Place[];
   /**
    * The head a client gets, from the region's. Whoever decides about pins and cookies may hold it. Null: the client gets
    * none of this answer, because the region has done nothing and another may be asked.
@@ -42,14 +47,13 @@ export function forward(outgoing: Outgoing, res: ServerResponse, clock: Clock): 
   return new Promise((resolve) => {
     const relay = new Relay(outgoing, res, clock, resolve);
     const { dispatcher, method, url, headers, body, servername } = outgoing;
-    const stalled = () => relay.fail(new ClientStalled("the client sent no more of its body"));
     try {
       dispatcher.dispatch(
         {
           method: method as Dispatcher.HttpMethod,
           path: url,
           headers,
-          body: body.present ? body.stream(outgoing.maxBodyBytes, outgoing.idleTimeoutMs, stalled) : null,
+          body: body.present ? body.stream(relay.bodyRules()) : null,
           headersTimeout: outgoing.responseTimeoutMs,
           bodyTimeout: outgoing.idleTimeoutMs,
           ...(servername === null ? {} : { servername }),
@@ -105,6 +109,19 @@ class Relay implements ConnectionHandler {
     this.#resolve = resolve;
     this.#startedAtMs = clock.now();
     res.once("close", this.#onClose);
+  }
+
+  bodyRules(): BodyRules {
+    const { idleTimeoutMs: idleMs, slowBodies, maxBodyBytes, places } = this.#outgoing;
+    const rules = { idleMs, graceMs: slowBodies.grace, bytesPerSecond: slowBodies.bytesPerSecond };
+    const lost = () => this.fail(new ClientStalled("the client sent its body too slowly"));
+    return {
+      limitBytes: maxBodyBytes,
+      patience: new Patience(rules, () => this.#clock.now(), lost),
+      arrived: () => {
+        for (const place of places) place.arrived();
+      },
+    };
   }
 
   get wantsFresh(): boolean {
@@ -221,6 +238,7 @@ class Relay implements ConnectionHandler {
     this.#controller?.pause();
     const stalled = () => this.fail(new ClientStalled("the client did not read its answer"));
     this.#patience = setTimeout(stalled, this.#outgoing.idleTimeoutMs);
+    for (const place of this.#outgoing.places) place.stalled(this.#clock.now(), stalled);
     this.#res.once("drain", () => {
       this.#rest();
       this.#controller?.resume();
@@ -228,8 +246,10 @@ class Relay implements ConnectionHandler {
   }
 
   #rest(): void {
-    if (this.#patience !== null) clearTimeout(this.#patience);
+    if (this.#patience === null) return;
+    clearTimeout(this.#patience);
     this.#patience = null;
+    for (const place of this.#outgoing.places) place.moving();
   }
 
   #interimAnswer(status: number, parsed: Record<string, string | string[] | undefined>): void {

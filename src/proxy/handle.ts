@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { EventBus } from "../events.ts";
 import { Exchange } from "./exchange.ts";
-import type { Gates } from "./gate.ts";
+import type { Gates } from "./gates.ts";
 import { HttpCarrier, type HttpCarrierParts } from "./http-carrier.ts";
 import type { PinEndpoint } from "./pin-endpoint.ts";
 import { isPinRequest } from "./pin-request.ts";

@@ -8,11 +8,15 @@ import { type AttemptResult, type Carrier, unsent } from "./carrier.ts";
 import type { Exchange } from "./exchange.ts";
 import { forward } from "./forward.ts";
 import { servernameOf } from "./forward-head.ts";
-import type { Gates } from "./gate.ts";
+import type { Place } from "./gate.ts";
+import type { Comer, Gates } from "./gates.ts";
 import { epochHeaders, requestHeaders } from "./headers.ts";
 import { refuse } from "./refuse.ts";
 import { answerHead, type ResponseParts } from "./response.ts";
 import { isRepeatable } from "./retry-plan.ts";
+
+/** How long is waited for a body before its request takes a place at a region. Most bodies come with their heads. */
+const BODY_WITHIN_MS = 250;
 
 export interface HttpCarrierParts extends ResponseParts {
   readonly clock: Clock;
@@ -70,18 +74,31 @@ export class HttpCarrier implements Carrier {
     return this.body.bytes;
   }
 
+  awaitBody(): Promise<void> | null {
+    return this.body.unread && !this.body.withheld ? this.body.arrive(BODY_WITHIN_MS) : null;
+  }
+
   async carry(exchange: Exchange, endpoint: Endpoint): Promise<AttemptResult> {
     const { gates, clock } = this.#parts;
-    const { proxy } = exchange.settings.config;
-    const entering = gates.enter(endpoint, proxy.connectionsPerEndpoint, proxy.connectTimeout, this.#leaving);
-    if (entering !== true && !(await entering)) {
-      return unsent(this.gone ? "client_gone" : "no_connection", clock.now() - exchange.dispatchedAtMs);
-    }
+    const { config } = exchange.settings;
+    const refused = (fault: Fault) =>
+      unsent(this.gone ? "client_gone" : fault, clock.now() - exchange.dispatchedAtMs);
+    const comer: Comer = { arriving: this.body.unread, leaving: this.#leaving };
+    const region = gates.enterRegion(endpoint.region, config, comer);
+    const inRegion = region instanceof Promise ? await region : region;
+    if (inRegion === null) return refused("region_busy");
     try {
-      return await this.#forward(exchange, endpoint);
+      const connection = gates.enterEndpoint(endpoint, config, comer);
+      const atEndpoint = connection instanceof Promise ? await connection : connection;
+      if (atEndpoint === null) return refused("no_connection");
+      try {
+        return await this.#forward(exchange, endpoint, [inRegion, atEndpoint]);
+      } finally {
+        atEndpoint.leave();
+        if (this.answered) this.body.discard();
+      }
     } finally {
-      gates.leave(endpoint);
-      if (this.answered) this.body.discard();
+      inRegion.leave();
     }
   }
 
@@ -91,9 +108,9 @@ export class HttpCarrier implements Carrier {
     if (!close) this.body.discard();
   }
 
-  #forward(exchange: Exchange, endpoint: Endpoint): Promise<AttemptResult> {
+  #forward(exchange: Exchange, endpoint: Endpoint, places: readonly Place[]): Promise<AttemptResult> {
     const { method, target, passage, settings } = exchange;
-    const { proxy } = settings.config;
+    const { proxy, limits } = settings.config;
     return forward(
       {
         dispatcher: endpoint.dispatcher,
@@ -107,6 +124,8 @@ export class HttpCarrier implements Carrier {
         servername: servernameOf(endpoint.origin),
         responseTimeoutMs: proxy.responseTimeout,
         idleTimeoutMs: proxy.idleTimeout,
+        slowBodies: limits.slowBodies,
+        places,
         head: (region) => answerHead(exchange, region, this.#parts),
         count: (bytes) => {
           this.bytesOut += bytes;

@@ -5,7 +5,7 @@ import type { Fault } from "../errors.ts";
 import type { Hold } from "../routing/hold.ts";
 import { pinWindowMs } from "../routing/lag.ts";
 import type { Position } from "../routing/position.ts";
-import type { RequestBody } from "./body.ts";
+import type { BodyRules, RequestBody } from "./body.ts";
 import type { Exchange } from "./exchange.ts";
 import { ClientStalled, faultOf } from "./faults.ts";
 import type { HttpCarrier } from "./http-carrier.ts";
@@ -139,14 +139,15 @@ async function readWithin(body: RequestBody, withinMs: number): Promise<string> 
   const overdue = Promise.withResolvers<never>();
   const timer = setTimeout(() => overdue.reject(new ClientStalled()), withinMs);
   try {
-    return await Promise.race([readAll(body, withinMs), overdue.promise]);
+    return await Promise.race([readAll(body), overdue.promise]);
   } finally {
     clearTimeout(timer);
   }
 }
 
-async function readAll(body: RequestBody, idleMs: number): Promise<string> {
-  const chunks = await Array.fromAsync(body.stream(MAX_BODY_BYTES, idleMs, () => {}));
+async function readAll(body: RequestBody): Promise<string> {
+  const rules: BodyRules = { limitBytes: MAX_BODY_BYTES, patience: null, arrived: () => {} };
+  const chunks = await Array.fromAsync(body.stream(rules));
   return Buffer.concat(chunks).toString("utf8");
 }
 

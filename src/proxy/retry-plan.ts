@@ -1,4 +1,5 @@
 import { FAULTS } from "../errors.ts";
+import type { Decision } from "../routing/decision.ts";
 import { isSafe } from "../routing/intent.ts";
 import type { View } from "../routing/region.ts";
 import type { AttemptResult, Carrier } from "./carrier.ts";
@@ -26,18 +27,21 @@ export function mayRepeat(
 ): boolean {
   // Whoever answers that it is not the writer has done nothing.
   if (fault === "writer_moved") return !carrier.gone && !carrier.bodyStarted;
+  // A write, and who is pinned, waits for its own region; nobody was asked, so any other may be.
+  if (fault === "region_busy" && !isRepeatable(exchange)) return false;
   if (fault === null || status !== null || !FAULTS[fault].retryable) return false;
   return !carrier.gone && !carrier.bodyStarted && (!sent || isRepeatable(exchange));
 }
 
 /**
  * Whether attempts are left. A refused connection costs no time and no work, so it does not count as one of the
- * operator's `attempts`: a region of two endpoints that has died whole must not use them up. Nor does a stale one.
+ * operator's `attempts`: a region of two endpoints that has died whole must not use them up. Nor does a stale one, or one
+ * that a busy region has not taken.
  */
 export function attemptsLeft({ attempts, settings }: Exchange): boolean {
   const refused = attempts.filter(({ result }) => result.cause?.startsWith("ECONNREFUSED")).length;
-  const stale = attempts.filter(({ result }) => result.stale).length;
-  return attempts.length - refused - stale < settings.config.proxy.attempts && refused <= MAX_REFUSALS;
+  const free = attempts.filter(({ result }) => result.stale || result.fault === "region_busy").length;
+  return attempts.length - refused - free < settings.config.proxy.attempts && refused <= MAX_REFUSALS;
 }
 
 /**
@@ -47,4 +51,10 @@ export function attemptsLeft({ attempts, settings }: Exchange): boolean {
  */
 export function viewOfRetry(before: View, now: View): View {
   return before.epoch === now.epoch && before.moving === now.moving ? before : now;
+}
+
+/** A busy region is no reason to promise less, nor to ask one that is down. */
+export function promisesLess(next: Decision, before: Decision): boolean {
+  if (next.kind === "refused" || before.kind === "refused") return false;
+  return next.consistency !== before.consistency || next.reason === "last-resort";
 }

@@ -15,7 +15,7 @@ import { positionOf, wroteBy } from "./evidence.ts";
 import type { Exchange } from "./exchange.ts";
 import { isLoop } from "./headers.ts";
 import { askedPin, type Decided, decideAsking, firstInputs } from "./inputs.ts";
-import { attemptsLeft, ENDPOINTS_PER_REGION, mayRepeat, viewOfRetry } from "./retry-plan.ts";
+import { attemptsLeft, ENDPOINTS_PER_REGION, mayRepeat, promisesLess, viewOfRetry } from "./retry-plan.ts";
 import { TopologyNews } from "./topology-news.ts";
 import type { WriteGate } from "./write-gate.ts";
 
@@ -64,6 +64,8 @@ export class Router {
   /** Decides, attempts, and decides again without what failed, until there is an answer or nothing left to try. */
   async #serve(exchange: Exchange, carrier: Carrier): Promise<Fault | null> {
     const { clock, events, table } = this.#parts;
+    const arriving = carrier.awaitBody();
+    if (arriving !== null) await arriving;
     this.#budget.request(clock.now());
     let hop = await this.#firstHop(exchange);
     if (isHeldBack(hop)) hop = await this.#hopAfterMove(exchange, carrier, hop);
@@ -86,7 +88,10 @@ export class Router {
         return "residency";
       }
       if (next.endpoint?.region === hop.endpoint.region && fault === "writer_moved") return fault;
-      if (next.endpoint === null || !this.#mayRetry(exchange)) return fault;
+      if (next.endpoint === null) return fault;
+      // What a busy region has not taken has cost nothing, so it is not of the budget that bounds such costs.
+      if (fault !== "region_busy" && !this.#mayRetry(exchange)) return fault;
+      if (fault === "region_busy" && promisesLess(next.decided.decision, hop.decided.decision)) return fault;
       events.emit("retried", { fault });
       Object.assign(exchange, next.decided);
       this.#movePin(exchange, hop.endpoint, next.endpoint);
@@ -143,10 +148,11 @@ export class Router {
     return { decision: decide(waived), inputs: waived };
   }
 
-  /** An endpoint of the region that this request has not asked yet. */
+  /** An endpoint of the region that this request has not asked yet; none when the region has been busy. */
   #pick({ attempts }: Exchange, region: string): Endpoint | null {
     const asked = attempts.filter(({ endpoint, result }) => endpoint.region === region && !result.stale);
-    if (asked.length >= ENDPOINTS_PER_REGION) return null;
+    const isBusy = asked.some(({ result }) => result.fault === "region_busy");
+    if (isBusy || asked.length >= ENDPOINTS_PER_REGION) return null;
     return this.#parts.table.pick(region, new Set(asked.map(({ endpoint }) => endpoint)), this.#parts.chance);
   }
 

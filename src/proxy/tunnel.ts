@@ -173,6 +173,10 @@ class TunnelCarrier implements Carrier {
     this.#socket.destroy();
   }
 
+  awaitBody(): null {
+    return null;
+  }
+
   async carry(exchange: Exchange, endpoint: Endpoint): Promise<AttemptResult> {
     const { clock } = this.#parts;
     const { connectTimeout } = exchange.settings.config.proxy;

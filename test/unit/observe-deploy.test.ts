@@ -44,6 +44,7 @@ async function metricNames(): Promise<ReadonlySet<string>> {
     connections: () => ({ http: 0 }),
     connectionsMost: () => 1,
     overload: () => [],
+    regionLoad: () => ({ inFlight: 0, queued: 0 }),
     pinStorms: () => 0,
     redisUp: () => null,
     feedAgeMs: () => null,

@@ -16,6 +16,7 @@ function watch(gauges: Partial<Gauges> = {}) {
     connections: () => ({ http: 0 }),
     connectionsMost: () => 1,
     overload: () => [],
+    regionLoad: () => ({ inFlight: 0, queued: 0 }),
     pinStorms: () => 0,
     redisUp: () => true,
     feedAgeMs: () => 250,
