@@ -60,8 +60,9 @@ export interface EdgeOptions {
 /** How long a stopping edge still accepts, at most: two rounds of a balancer's usual health check. */
 const ACCEPT_GRACE_MS = 5_000;
 
-/** Over how long the tunnels of a region that was closed are cut. */
-const TUNNELS_CLOSE_WITHIN_MS = 5_000;
+/** How long before the end of a shutdown's grace tunnels are closed, at most; and in which part of it clients are told. */
+const TUNNELS_LEAVE_MS = 10_000;
+const TUNNELS_TOLD_SHARE = 0.7;
 
 /** Starts an edge; resolves when it is ready to serve, rejects when it cannot listen. */
 export async function startEdge(options: EdgeOptions): Promise<Edge> {
@@ -150,6 +151,7 @@ export class Edge {
     const vitals = options.vitals ?? this.#vitals;
     this.#overload = new Overload(config, { events, vitals, chance: Math.random });
     const dismisses = () => this.#state === "stopping" || this.#overload.dismisses;
+    const isClosed = (region: string) => this.table.view.byId.get(region)?.admission === "closed";
     const parts = {
       clock,
       chance: Math.random,
@@ -165,7 +167,7 @@ export class Edge {
     const router = new Router(parts);
     const pinEndpoint = new PinEndpoint(parts);
     this.#requests = new RequestHandler({ ...parts, router, pinEndpoint, gates: this.#gates });
-    this.tunnels = new TunnelHandler({ ...parts, router });
+    this.tunnels = new TunnelHandler({ ...parts, router, isClosed });
     this.#connectionLimits = new ConnectionLimits(config, {
       events,
       overload: () => this.#overload.cause,
@@ -179,8 +181,7 @@ export class Edge {
     };
     this.#server = new EdgeServer(config, handlers, this.#connectionLimits);
     events.on("admissionChanged", ({ region, to }) => {
-      const stillClosed = () => this.table.view.byId.get(region)?.admission === "closed";
-      if (to === "closed") this.tunnels.closeRegion(region, TUNNELS_CLOSE_WITHIN_MS, stillClosed);
+      if (to === "closed") this.tunnels.closeRegion(region);
     });
     this.#metrics = this.#measure();
     this.#admin = createAdmin(this.#adminParts(), log);
@@ -215,7 +216,8 @@ export class Edge {
   /**
    * Says at once that it is not ready any more, and `Connection: close` in every answer; goes on accepting for a
    * while, so that balancers notice before connections are refused; then lets requests in flight end until
-   * `graceMs` have passed, cuts what is left and closes everything. A second call while the first runs cuts at once.
+   * `graceMs` have passed, cuts what is left and closes everything. Tunnels are closed by and by before that. A second
+   * call while the first runs cuts at once.
    */
   stop(graceMs = this.config.get().shutdown.grace): Promise<void> {
     if (this.#stopped === null) this.#stopped = this.#stop(graceMs);
@@ -230,8 +232,12 @@ export class Edge {
     const hurried = new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
     signal.addEventListener("abort", () => this.#cut());
     await sleep(acceptMs, undefined, { signal }).catch(() => undefined);
-    const cut = setTimeout(() => this.#hurry.abort(), graceMs - acceptMs);
+    const leftMs = graceMs - acceptMs;
+    const leaveMs = Math.min(TUNNELS_LEAVE_MS, leftMs / 2);
+    const leave = setTimeout(() => this.tunnels.closeAll(leaveMs * TUNNELS_TOLD_SHARE), leftMs - leaveMs);
+    const cut = setTimeout(() => this.#hurry.abort(), leftMs);
     await Promise.all([this.#server.close(), this.tunnels.idle()]);
+    clearTimeout(leave);
     // No client is left; what is still open are writes that somebody has walked away from.
     await Promise.race([this.#requests.idle(), hurried]);
     clearTimeout(cut);
@@ -251,7 +257,7 @@ export class Edge {
 
   #cut(): void {
     this.#server.cut();
-    this.tunnels.closeAll();
+    this.tunnels.cut();
   }
 
   get admissions(): AdmissionStore {

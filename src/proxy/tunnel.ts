@@ -9,18 +9,17 @@ import { settleAffinity } from "./affinity-cookie.ts";
 import { type AttemptResult, type Carrier, unsent } from "./carrier.ts";
 import { connectTo, MadeConnection } from "./connect.ts";
 import { Exchange } from "./exchange.ts";
+import { Farewell } from "./farewell.ts";
 import { causeOf, faultOf } from "./faults.ts";
 import { epochHeaders, requestHeaders } from "./headers.ts";
+import { LongLived, type LongLivedParts } from "./long-lived.ts";
 import { isPinRequest } from "./pin-request.ts";
 import { lingerThenDestroy, refuseSocket } from "./refuse.ts";
 import type { Router } from "./router.ts";
 import type { Sessions } from "./sessions.ts";
 import type { Settings } from "./settings.ts";
 
-export interface TunnelParts {
-  readonly clock: Clock;
-  /** Uniform in [0, 1). */
-  readonly chance: () => number;
+export interface TunnelParts extends LongLivedParts {
   readonly events: EventBus;
   readonly router: Router;
   readonly sessions: Sessions;
@@ -36,10 +35,12 @@ export function isTunnelRequest(req: IncomingMessage): boolean {
 export class TunnelHandler {
   readonly #parts: TunnelParts;
   readonly #carriers = new Set<TunnelCarrier>();
+  readonly #tunnels: LongLived;
   readonly #onIdle: (() => void)[] = [];
 
   constructor(parts: TunnelParts) {
     this.#parts = parts;
+    this.#tunnels = new LongLived(parts);
   }
 
   /** Upgrades in whatever phase, each of which has, or will have, a connection of its own to a region. */
@@ -49,22 +50,17 @@ export class TunnelHandler {
 
   /** Tunnels that are open, by region. */
   counts(): ReadonlyMap<string, number> {
-    const counts = new Map<string, number>();
-    for (const { joined, goesTo } of this.#carriers) {
-      if (joined && goesTo !== null) counts.set(goesTo, (counts.get(goesTo) ?? 0) + 1);
-    }
-    return counts;
+    return this.#tunnels.counts();
   }
 
-  /**
-   * Cuts what goes to a region, spread over `withinMs`, so that its clients do not come back all at once; those that
-   * are still there when the region has been opened again stay.
-   */
-  closeRegion(region: string, withinMs: number, stillClosed: () => boolean): void {
-    for (const carrier of this.#carriers) {
-      if (carrier.goesTo !== region) continue;
-      setTimeout(() => stillClosed() && carrier.cut(), this.#parts.chance() * withinMs).unref();
-    }
+  /** Closes the tunnels to a region that is closed, and by and by; see {@link Farewell}. */
+  closeRegion(region: string): void {
+    this.#tunnels.closeRegion(region);
+  }
+
+  /** The same for all tunnels, at the end of a shutdown's grace. */
+  closeAll(withinMs: number): void {
+    this.#tunnels.closeAll(withinMs);
   }
 
   /** Resolves when no upgrade is open any more. */
@@ -72,8 +68,8 @@ export class TunnelHandler {
     if (this.#carriers.size > 0) await new Promise<void>((resolve) => this.#onIdle.push(resolve));
   }
 
-  /** Cuts every upgrade in whatever phase it is, at the end of a shutdown's grace. */
-  closeAll(): void {
+  /** Cuts every upgrade in whatever phase it is. */
+  cut(): void {
     for (const carrier of this.#carriers) carrier.cut();
   }
 
@@ -81,7 +77,7 @@ export class TunnelHandler {
   async upgrade(req: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
     const { clock, chance, events, router, sessions, settings } = this.#parts;
     socket.on("error", ignore);
-    const carrier = new TunnelCarrier(req, socket, head, { clock, sessions });
+    const carrier = new TunnelCarrier(req, socket, head, { clock, sessions, tunnels: this.#tunnels });
     this.#carriers.add(carrier);
     try {
       const inForce = settings();
@@ -106,6 +102,12 @@ function refuseAt(exchange: Exchange, carrier: TunnelCarrier, fault: Fault): voi
   carrier.refuse(exchange, fault);
 }
 
+interface CarrierParts {
+  readonly clock: Clock;
+  readonly sessions: Sessions;
+  readonly tunnels: LongLived;
+}
+
 /** Carries an upgrade: a connection first, so that one that fails can be tried elsewhere, then http-proxy over it. */
 class TunnelCarrier implements Carrier {
   readonly protocol = "websocket";
@@ -114,25 +116,18 @@ class TunnelCarrier implements Carrier {
   readonly bodyUnread = false;
   /** Resolves when the client's socket has closed. */
   readonly closed: Promise<void>;
-  /** The region that is being asked, or is at the other end; null before. */
-  goesTo: string | null = null;
-  /** Whether the region has agreed. */
-  joined = false;
   readonly #req: IncomingMessage;
   readonly #socket: Socket;
   readonly #head: Buffer;
-  readonly #parts: { readonly clock: Clock; readonly sessions: Sessions };
+  readonly #parts: CarrierParts;
+  /** Null until the region has agreed. */
+  #farewell: Farewell | null = null;
   #status: number | null = null;
   #handedOver = false;
   /** The region ended its answer before its end. */
   #truncated = false;
 
-  constructor(
-    req: IncomingMessage,
-    socket: Socket,
-    head: Buffer,
-    parts: { readonly clock: Clock; readonly sessions: Sessions },
-  ) {
+  constructor(req: IncomingMessage, socket: Socket, head: Buffer, parts: CarrierParts) {
     this.#req = req;
     this.#socket = socket;
     this.#head = head;
@@ -170,6 +165,7 @@ class TunnelCarrier implements Carrier {
   }
 
   cut(): void {
+    this.#farewell?.cut();
     this.#socket.destroy();
   }
 
@@ -180,7 +176,6 @@ class TunnelCarrier implements Carrier {
   async carry(exchange: Exchange, endpoint: Endpoint): Promise<AttemptResult> {
     const { clock } = this.#parts;
     const { connectTimeout } = exchange.settings.config.proxy;
-    this.goesTo = endpoint.region;
     let region: Socket;
     try {
       region = await connectTo(endpoint.origin, connectTimeout, this.#socket);
@@ -232,7 +227,7 @@ class TunnelCarrier implements Carrier {
     // It ends the client's socket right after it reports an error, so the refusal is written while it does.
     proxy.on("error", (error) => this.#status === null && failed(error));
     proxy.on("proxyReqWs", (upstream) => this.#watch(upstream, exchange));
-    proxy.on("open", () => this.#join(region));
+    proxy.on("open", () => this.#join(endpoint, region));
     void proxy.ws(this.#req, this.#socket, {}, this.#head).catch(ignore);
     // After ws(), which resets it: silence on both sides for too long is the end of both.
     this.#socket.setTimeout(idleTimeout, () => this.#socket.destroy());
@@ -257,8 +252,12 @@ class TunnelCarrier implements Carrier {
     });
   }
 
-  #join(region: Socket): void {
-    this.joined = true;
+  /** Both sockets have just been piped into each other. */
+  #join({ region: id }: Endpoint, region: Socket): void {
+    const farewell = new Farewell(this.#socket, region);
+    this.#farewell = farewell;
+    const left = this.#parts.tunnels.add({ region: id, close: () => farewell.close() });
+    this.#socket.once("close", left);
     region.once("close", () => this.#socket.destroySoon());
   }
 }
