@@ -1,5 +1,5 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
 import { BodyTooLarge } from "./faults.ts";
+import type { InboundRequest, InboundResponse } from "./inbound.ts";
 import type { Patience } from "./patience.ts";
 
 /** How long the rest of a body that nobody wants is read. */
@@ -30,8 +30,8 @@ export class RequestBody {
   /** Once a byte was asked for, the body cannot be sent a second time. */
   started = false;
   bytes = 0;
-  readonly #req: IncomingMessage;
-  readonly #res: ServerResponse;
+  readonly #req: InboundRequest;
+  readonly #res: InboundResponse;
   readonly #awaitsContinue: boolean;
   #source: AsyncIterator<Buffer, unknown> | null = null;
   /** What the source was asked for, and nobody has taken. */
@@ -41,7 +41,7 @@ export class RequestBody {
   #reading = false;
   #unwanted = false;
 
-  constructor(req: IncomingMessage, res: ServerResponse, awaitsContinue: boolean) {
+  constructor(req: InboundRequest, res: InboundResponse, awaitsContinue: boolean) {
     this.#req = req;
     this.#res = res;
     this.#awaitsContinue = awaitsContinue;
@@ -134,7 +134,7 @@ export class RequestBody {
       this.#unwanted = true;
       // A request that ends after its response is told of no close, and not even of its connection's end.
       const patience = setTimeout(() => this.#req.complete || this.#req.destroy(), LINGER_MS).unref();
-      for (const over of ["end", "close"]) this.#req.once(over, () => clearTimeout(patience));
+      for (const over of ["end", "close"] as const) this.#req.once(over, () => clearTimeout(patience));
     }
     // While it is still being iterated resume() has no effect; the iteration calls again when it ends.
     if (this.#reading) return;

@@ -1,4 +1,3 @@
-import type { IncomingMessage } from "node:http";
 import type { Clock } from "../clock.ts";
 import type { Anonymous } from "../consistency/identities.ts";
 import type { OpenPin } from "../consistency/pins.ts";
@@ -9,6 +8,7 @@ import type { Decision, DecisionInputs } from "../routing/decision.ts";
 import type { Position } from "../routing/position.ts";
 import type { AttemptResult, Carrier } from "./carrier.ts";
 import { type Passage, readPassage } from "./headers.ts";
+import type { InboundRequest } from "./inbound.ts";
 import { type Reading, readRequest } from "./reading.ts";
 import type { Settings } from "./settings.ts";
 import { readTarget, type Target } from "./target.ts";
@@ -17,7 +17,7 @@ const NOWHERE: Target = { url: "/", path: "/", host: "" };
 
 /** One request or upgrade from its head to its end: what it is, and what has become of it so far. */
 export class Exchange {
-  readonly req: IncomingMessage;
+  readonly req: InboundRequest;
   readonly settings: Settings;
   readonly target: Target;
   /** Why the target is none; null when it is one. */
@@ -48,7 +48,7 @@ export class Exchange {
   affinity: AffinityResult = "none";
 
   /** @param chance uniform in [0, 1) */
-  constructor(req: IncomingMessage, settings: Settings, clock: Clock, chance: number) {
+  constructor(req: InboundRequest, settings: Settings, clock: Clock, chance: number) {
     this.req = req;
     this.settings = settings;
     this.startedAtMs = clock.now();

@@ -1,4 +1,3 @@
-import type { ServerResponse } from "node:http";
 import type { Dispatcher } from "undici";
 import type { Clock } from "../clock.ts";
 import type { Connection, ConnectionHandler } from "../regions/connection.ts";
@@ -8,6 +7,7 @@ import { BadHead, ClientGone, ClientStalled, CutOff, causeOf, faultOf, WriterMov
 import { endsWithConnection, rawHeadersOf, sound } from "./forward-head.ts";
 import type { Place } from "./gate.ts";
 import { type HeaderList, type RegionHead, readRegionHead } from "./headers.ts";
+import type { InboundResponse } from "./inbound.ts";
 import { Patience } from "./patience.ts";
 
 /** Interim answers before the answer; each restarts the time-out, so that without an end there would be none. */
@@ -42,7 +42,7 @@ export interface Outgoing {
 }
 
 /** Sends one attempt and streams the answer to the client. Resolves once, never rejects. */
-export function forward(outgoing: Outgoing, res: ServerResponse, clock: Clock): Promise<AttemptResult> {
+export function forward(outgoing: Outgoing, res: InboundResponse, clock: Clock): Promise<AttemptResult> {
   if (res.destroyed) return Promise.resolve(unsent("client_gone"));
   return new Promise((resolve) => {
     const relay = new Relay(outgoing, res, clock, resolve);
@@ -72,7 +72,7 @@ export function forward(outgoing: Outgoing, res: ServerResponse, clock: Clock): 
  */
 class Relay implements ConnectionHandler {
   readonly #outgoing: Outgoing;
-  readonly #res: ServerResponse;
+  readonly #res: InboundResponse;
   readonly #clock: Clock;
   readonly #resolve: (result: AttemptResult) => void;
   readonly #startedAtMs: number;
@@ -99,7 +99,7 @@ class Relay implements ConnectionHandler {
 
   constructor(
     outgoing: Outgoing,
-    res: ServerResponse,
+    res: InboundResponse,
     clock: Clock,
     resolve: (result: AttemptResult) => void,
   ) {

@@ -1,8 +1,8 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
 import type { EventBus } from "../events.ts";
 import { Exchange } from "./exchange.ts";
 import type { Gates } from "./gates.ts";
 import { HttpCarrier, type HttpCarrierParts } from "./http-carrier.ts";
+import type { InboundRequest, InboundResponse } from "./inbound.ts";
 import type { PinEndpoint } from "./pin-endpoint.ts";
 import { isPinRequest } from "./pin-request.ts";
 import type { Router } from "./router.ts";
@@ -30,7 +30,7 @@ export class RequestHandler {
   }
 
   /** One request from its head to its end. Never rejects; emits `requestDone` exactly once. */
-  async handle(req: IncomingMessage, res: ServerResponse, awaitsContinue: boolean): Promise<void> {
+  async handle(req: InboundRequest, res: InboundResponse, awaitsContinue: boolean): Promise<void> {
     const { clock, chance, events, router, pinEndpoint, settings } = this.#parts;
     this.#open += 1;
     try {

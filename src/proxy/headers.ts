@@ -1,10 +1,9 @@
 import { randomBytes, randomUUID } from "node:crypto";
-import type { IncomingMessage } from "node:http";
 import { isIPv6 } from "node:net";
-import type { TLSSocket } from "node:tls";
 import { isSafe } from "../routing/intent.ts";
 import { type Position, readPosition } from "../routing/position.ts";
 import type { Exchange } from "./exchange.ts";
+import type { InboundRequest } from "./inbound.ts";
 
 /** Headers as they go on the wire: name, value, name, value. Order, case and repetition survive. */
 export type HeaderList = string[];
@@ -64,12 +63,12 @@ export interface Passage {
 }
 
 /** Reads the forwarding headers by the trusted-proxy rule. `host` is the authority the request is for. */
-export function readPassage(req: IncomingMessage, host: string, trusted: boolean, edgeId: string): Passage {
+export function readPassage(req: InboundRequest, host: string, trusted: boolean, edgeId: string): Passage {
   const said = (name: string): string | undefined => (trusted ? single(req.headers[name]) : undefined);
   const peer = req.socket.remoteAddress ?? "unknown";
   const forwardedFor = said("x-forwarded-for");
   const via = said("via");
-  const encrypted = (req.socket as TLSSocket).encrypted === true;
+  const encrypted = req.socket.encrypted === true;
   const proto = said("x-forwarded-proto")?.toLowerCase() === "https" || encrypted ? "https" : "http";
   const hop = `${req.httpVersion} ${pseudonym(edgeId)}`;
   return {
@@ -91,7 +90,7 @@ export function pseudonym(edgeId: string): string {
 }
 
 /** Whether the request has already been through this very edge, whoever sent it. */
-export function isLoop(req: IncomingMessage, edgeId: string): boolean {
+export function isLoop(req: InboundRequest, edgeId: string): boolean {
   const via = single(req.headers.via);
   if (via === undefined) return false;
   const name = pseudonym(edgeId);
@@ -102,7 +101,7 @@ export function isLoop(req: IncomingMessage, edgeId: string): boolean {
  * The headers a region gets: the client's less hop-by-hop, less what `Connection` names, less what it may not
  * say; then ours. Ours come last, so that a client cannot have them stripped by naming them in `Connection`.
  */
-export function requestHeaders(req: IncomingMessage, passage: Passage, own: HeaderList): HeaderList {
+export function requestHeaders(req: InboundRequest, passage: Passage, own: HeaderList): HeaderList {
   const nominated = connectionTokens(single(req.headers.connection));
   const headers: HeaderList = [];
   const raw = req.rawHeaders;

@@ -1,5 +1,3 @@
-import { once } from "node:events";
-import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Clock } from "../clock.ts";
 import type { Fault } from "../errors.ts";
 import type { Endpoint } from "../regions/table.ts";
@@ -11,6 +9,7 @@ import { servernameOf } from "./forward-head.ts";
 import type { Place } from "./gate.ts";
 import type { Comer, Gates } from "./gates.ts";
 import { epochHeaders, requestHeaders } from "./headers.ts";
+import type { InboundRequest, InboundResponse } from "./inbound.ts";
 import { refuse } from "./refuse.ts";
 import { answerHead, type ResponseParts } from "./response.ts";
 import { isRepeatable } from "./retry-plan.ts";
@@ -28,18 +27,20 @@ export class HttpCarrier implements Carrier {
   readonly holdsHead = true;
   readonly body: RequestBody;
   /** Resolves when the response is out, or its connection is gone. */
-  readonly closed: Promise<unknown>;
+  readonly closed: Promise<void>;
   bytesOut = 0;
-  readonly #req: IncomingMessage;
-  readonly #res: ServerResponse;
+  readonly #req: InboundRequest;
+  readonly #res: InboundResponse;
   readonly #parts: HttpCarrierParts;
 
-  constructor(req: IncomingMessage, res: ServerResponse, awaitsContinue: boolean, parts: HttpCarrierParts) {
+  constructor(req: InboundRequest, res: InboundResponse, awaitsContinue: boolean, parts: HttpCarrierParts) {
     this.#req = req;
     this.#res = res;
     this.#parts = parts;
     this.body = new RequestBody(req, res, awaitsContinue);
-    this.closed = res.closed ? Promise.resolve() : once(res, "close").catch(() => undefined);
+    this.closed = res.closed
+      ? Promise.resolve()
+      : new Promise((resolve) => res.once("close", () => resolve()));
   }
 
   get protocol() {

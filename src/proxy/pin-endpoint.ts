@@ -1,5 +1,4 @@
 import { createHash, timingSafeEqual } from "node:crypto";
-import type { ServerResponse } from "node:http";
 import type { Pid } from "../consistency/store.ts";
 import type { Fault } from "../errors.ts";
 import type { Hold } from "../routing/hold.ts";
@@ -9,6 +8,7 @@ import type { BodyRules, RequestBody } from "./body.ts";
 import type { Exchange } from "./exchange.ts";
 import { ClientStalled, faultOf } from "./faults.ts";
 import type { HttpCarrier } from "./http-carrier.ts";
+import type { InboundResponse } from "./inbound.ts";
 import { type PinRequest, readPinRequest } from "./pin-request.ts";
 import { type ResponseParts, untilEverywhere } from "./response.ts";
 import { faultBeforeRouting } from "./router.ts";
@@ -57,7 +57,7 @@ export class PinEndpoint {
   }
 
   /** Resolves when it is answered, or nobody is left to answer. Never asks a region. */
-  async answer(exchange: Exchange, carrier: HttpCarrier, res: ServerResponse): Promise<void> {
+  async answer(exchange: Exchange, carrier: HttpCarrier, res: InboundResponse): Promise<void> {
     const wanted = refusalOf(exchange) ?? (await this.#read(exchange, carrier));
     const said = "fault" in wanted ? wanted : await this.#pin(exchange, wanted);
     if (carrier.gone) {
@@ -173,12 +173,17 @@ function holdOf({ position, region }: Wanted): Hold {
   return { positions, open: position === null, regions: region === null ? [] : [region] };
 }
 
-function send(res: ServerResponse, { passage, consistency }: Exchange, answer: Answer, close: boolean): void {
+function send(
+  res: InboundResponse,
+  { passage, consistency }: Exchange,
+  answer: Answer,
+  close: boolean,
+): void {
   const body = JSON.stringify(answer);
   const headers = ["content-type", "application/json", "content-length", String(Buffer.byteLength(body))];
   headers.push("cache-control", "no-store", "x-request-id", passage.requestId);
   if (consistency !== null) headers.push("x-meridian-consistency", consistency);
   if (close) headers.push("connection", "close");
-  res.writeHead(200, headers);
+  res.writeHead(200, "OK", headers);
   res.end(body);
 }

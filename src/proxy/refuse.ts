@@ -1,6 +1,7 @@
-import { type ServerResponse, STATUS_CODES } from "node:http";
+import { STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 import { FAULTS, type Fault, problem } from "../errors.ts";
+import type { InboundResponse } from "./inbound.ts";
 
 /** How long a client should wait before it tries again after a 503. */
 const RETRY_AFTER_SECONDS = "1";
@@ -10,7 +11,7 @@ const LINGER_MS = 1_000;
 
 /** Answers with problem+json, when there is still somebody to answer and nothing was answered yet. */
 export function refuse(
-  res: ServerResponse,
+  res: InboundResponse,
   fault: Fault,
   requestId: string,
   close: boolean,
@@ -28,7 +29,7 @@ export function refuse(
   headers.push("cache-control", "no-store", "x-request-id", requestId);
   if (status === 503) headers.push("retry-after", RETRY_AFTER_SECONDS);
   if (close) headers.push("connection", "close");
-  res.writeHead(status, headers);
+  res.writeHead(status, STATUS_CODES[status] ?? "", headers);
   res.end(res.req.method === "HEAD" ? undefined : body);
 }
 

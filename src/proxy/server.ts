@@ -1,17 +1,18 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import type { Config } from "../config/schema.ts";
 import type { Fault } from "../errors.ts";
 import { Acceptor } from "./acceptor.ts";
 import type { ConnectionLimits } from "./connection-limits.ts";
 import { Http1 } from "./http1.ts";
+import type { InboundRequest, InboundResponse } from "./inbound.ts";
 import { TlsEnd } from "./tls.ts";
 
 /** How often a closing server looks for connections that have become idle. */
 const SWEEP_MS = 100;
 
 export interface Handlers {
-  request(req: IncomingMessage, res: ServerResponse, awaitsContinue: boolean): void;
+  request(req: InboundRequest, res: InboundResponse, awaitsContinue: boolean): void;
   upgrade(req: IncomingMessage, socket: Socket, head: Buffer): void;
   /** What a client sent has become no request, and its connection ends. */
   headRefused(fault: Fault): void;

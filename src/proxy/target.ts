@@ -1,4 +1,4 @@
-import type { IncomingMessage } from "node:http";
+import type { InboundRequest } from "./inbound.ts";
 
 /** Where a request is going, in one reading: what we route by is what the region gets. */
 export interface Target {
@@ -16,7 +16,7 @@ const AUTHORITY = /^(\[[0-9a-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]*)(:\d{1,5})?$/i
  * (RFC 9112 §3.2.2); two Host lines, or one that is no authority, are refused, because the next parser may
  * pick the other one.
  */
-export function readTarget(req: IncomingMessage): Target | string {
+export function readTarget(req: InboundRequest): Target | string {
   const url = req.url ?? "";
   const hosts = countOf(req.rawHeaders, "host");
   if (hosts > 1) return "more than one Host header";
