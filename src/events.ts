@@ -138,6 +138,10 @@ export interface EdgeEvents {
   lockedOut: { readonly address: string; readonly wrongTokens: number; readonly lastsMs: number };
   /** Something works and is probably not what one wants. `what` is one of a few phrases. */
   warned: { readonly what: string; readonly detail: string };
+  /** A bug of ours that nobody caught; the edge goes on. */
+  uncaught: { readonly origin: "uncaughtException" | "unhandledRejection"; readonly error: Error };
+  /** The resolver has failed, or dawdled, over a region's name that it has known; its last addresses serve. */
+  nameFailed: { readonly hostname: string; readonly cause: string };
   /** A bug of ours: the request got a 500 and the process goes on. */
   failed: { readonly where: string; readonly error: Error };
 }

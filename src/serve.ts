@@ -1,16 +1,21 @@
+import { systemClock } from "./clock.ts";
 import { formatProblem, loadConfigFile } from "./config/load.ts";
 import { formatWarning, type TextSink } from "./config/validate.ts";
 import { type Edge, startEdge } from "./edge.ts";
 import { scrubbed } from "./observe/error-fields.ts";
 import { createLogger, type Logger } from "./observe/log.ts";
 import { LogSink } from "./observe/sink.ts";
+import { UncaughtErrors } from "./uncaught.ts";
 
 /** How long the last log lines may take to get out. */
 const FLUSH_MS = 500;
 
+/** How much longer than its grace a stop may take before the process ends without it. */
+const OVERDUE_MS = 5_000;
+
 /**
  * Runs one edge until a signal ends it. TERM and INT let requests finish and stop, a second one at once; HUP
- * reloads the configuration. Resolves to the exit status: 0 after a stop, 1 when it could not start.
+ * reloads the configuration. Resolves to the exit status: 0 after a stop, 1 when it could not start or had to give up.
  */
 export async function serveCommand(file: string, err: TextSink): Promise<0 | 1> {
   const loaded = await loadConfigFile(file, process.env);
@@ -22,15 +27,21 @@ export async function serveCommand(file: string, err: TextSink): Promise<0 | 1> 
   const { config, warnings } = loaded;
   const sink = new LogSink(process.stdout);
   const log = createLogger({ level: config.log.level, edge: config.edge.id }, sink);
-  surviveBugs(log);
+  const uncaught = new UncaughtErrors(log, systemClock);
+  uncaught.listen();
+  // Secrets come by the environment, which Node would write into the report of a crash.
+  if (process.report) process.report.excludeEnv = true;
   try {
     const configFile = file === "-" ? null : file;
-    const edge = await startEdge({ config, warnings, log, configFile, logLinesDropped: () => sink.dropped });
+    const logLinesDropped = (): number => sink.dropped;
+    const starting = startEdge({ config, warnings, log, configFile, logLinesDropped });
+    const edge = await Promise.race([starting, uncaught.early]);
+    uncaught.goOn(edge.events);
     const { httpUrl: http, httpsUrl: https, adminUrl: admin } = edge;
     log.info({ http, ...(https === null ? {} : { https }), admin }, "ready");
-    await untilStopped(edge, log);
-    log.info("stopped");
-    return 0;
+    const status = await untilStopped(edge, log, uncaught);
+    log.info({ status }, "stopped");
+    return status;
   } catch (error) {
     err.write(`${whyNotStarted(error)}\n`);
     return 1;
@@ -39,22 +50,28 @@ export async function serveCommand(file: string, err: TextSink): Promise<0 | 1> 
   }
 }
 
-/** A bug met by one request must not take everybody's connections with it: it is logged, and the edge goes on. */
-function surviveBugs(log: Logger): void {
-  // Secrets come by the environment, which Node would write into the report of a crash.
-  if (process.report) process.report.excludeEnv = true;
-  process.on("uncaughtException", (err, origin) => log.error({ err, origin }, "uncaught"));
-}
-
-function untilStopped(edge: Edge, log: Logger): Promise<void> {
+/** Resolves to the exit status: 0 when a signal asked for it, 1 when the edge is not to be trusted any more, or hangs. */
+function untilStopped(edge: Edge, log: Logger, uncaught: UncaughtErrors): Promise<0 | 1> {
   return new Promise((resolve) => {
-    const stop = (signal: NodeJS.Signals): void => {
-      log.info({ signal }, "stopping");
-      void edge.stop().then(resolve);
+    const stop = (status: 0 | 1): void => {
+      const overdueMs = edge.config.get().shutdown.grace + OVERDUE_MS;
+      setTimeout(() => {
+        log.error("the stop is overdue");
+        resolve(1);
+      }, overdueMs);
+      void edge.stop().then(() => resolve(status));
     };
-    process.on("SIGTERM", stop);
-    process.on("SIGINT", stop);
+    const signalled = (signal: NodeJS.Signals): void => {
+      log.info({ signal }, "stopping");
+      stop(0);
+    };
+    process.on("SIGTERM", signalled);
+    process.on("SIGINT", signalled);
     process.on("SIGHUP", () => void edge.reload());
+    void uncaught.storm.then(() => {
+      log.fatal("stopping: too many uncaught errors");
+      stop(1);
+    });
   });
 }
 

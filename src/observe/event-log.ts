@@ -80,6 +80,14 @@ function eventWriters(logger: Logger, throttle: Throttle): Writers {
     audited: (event) => logger.info(event, "audit"),
     lockedOut: (event) =>
       throttle.run("locked out", (suppressed) => logger.warn({ ...event, suppressed }, "locked out")),
+    uncaught: ({ origin, error }) =>
+      throttle.run(`uncaught ${origin}`, (suppressed) =>
+        logger.error({ origin, err: error, suppressed }, "uncaught"),
+      ),
+    nameFailed: (event) =>
+      throttle.run(`name ${event.hostname}`, (suppressed) =>
+        logger.warn({ ...event, suppressed }, "name not resolved"),
+      ),
     failed: ({ where, error }) =>
       throttle.run(`failed ${where}`, (suppressed) =>
         logger.error({ where, err: error, suppressed }, "failed"),

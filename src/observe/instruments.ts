@@ -96,6 +96,10 @@ function regionInstruments(registry: Registry) {
       "Changes of a region's health, by the new state.",
       ["region", "to"],
     ),
+    nameFailures: counter(
+      "name_failures_total",
+      "Times that a region's name was not resolved, or not within 500 ms, and its last addresses served.",
+    ),
     writeRegion: gauge("write_region", "1 for a region that takes writes, 0 for the others.", ["region"]),
     writeEpoch: gauge("write_epoch", "Epoch of the write region as this edge knows it."),
   };
@@ -173,6 +177,11 @@ function edgeInstruments(registry: Registry) {
     logLinesDropped: counter(
       "log_lines_dropped_total",
       "Log lines lost because standard output did not take them.",
+    ),
+    uncaughtErrors: counter(
+      "uncaught_errors_total",
+      "Bugs of ours that nothing caught; more than 60 in a minute end the process.",
+      ["origin"],
     ),
     eventLoopLag: gauge(
       "event_loop_lag_seconds",

@@ -94,7 +94,7 @@ export class Metrics {
   /** A rate needs a zero to rise from, so words that are known beforehand are there from the start. */
   #startAtZero(): void {
     const { consistency, affinity, pins, configReloads, retries, faults, adminRefused } = this.#instruments;
-    const { headsRefused, connectionsRefused } = this.#instruments;
+    const { headsRefused, connectionsRefused, uncaughtErrors } = this.#instruments;
     for (const { fault, owner } of ALL_FAULTS) faults.inc({ fault, owner, region: "none" }, 0);
     for (const fault of ACCESS_FAULTS) adminRefused.inc({ fault }, 0);
     for (const { fault } of REGION_FAULTS) retries.inc({ reason: fault }, 0);
@@ -104,6 +104,7 @@ export class Metrics {
       consistency.inc({ outcome }, 0);
     for (const result of ["hit", "moved", "new", "kept", "none"]) affinity.inc({ result }, 0);
     for (const action of ["begin", "extend", "end", "cancel", "expire"]) pins.inc({ action }, 0);
+    for (const origin of ["uncaughtException", "unhandledRejection"]) uncaughtErrors.inc({ origin }, 0);
     for (const result of ["applied", "unchanged", "rejected"]) configReloads.inc({ result }, 0);
   }
 
@@ -122,6 +123,8 @@ export class Metrics {
     this.#on("feedState", ({ behind }) => behind && to.feedBehind.inc());
     this.#on("adminRefused", ({ fault }) => to.adminRefused.inc({ fault }));
     this.#on("lockedOut", () => to.adminLockouts.inc());
+    this.#on("nameFailed", () => to.nameFailures.inc());
+    this.#on("uncaught", ({ origin }) => to.uncaughtErrors.inc({ origin }));
     this.#on("configReloaded", ({ result }) => to.configReloads.inc({ result }));
   }
 

@@ -1,6 +1,7 @@
 import dns from "node:dns";
 import type { LookupFunction } from "node:net";
 import { type Clock, systemClock } from "../clock.ts";
+import type { EdgeEvents } from "../events.ts";
 
 /** How long a resolver may take over a name that it has resolved before. */
 const PATIENCE_MS = 500;
@@ -20,6 +21,9 @@ interface Question {
   readonly waiting: Set<Callback>;
 }
 
+/** The last good answer had to serve. */
+export type NameFailure = EdgeEvents["nameFailed"];
+
 interface Addresses {
   /** When each was last in an answer; those that are gone are forgotten. */
   readonly seenMs: Map<string, number>;
@@ -37,6 +41,7 @@ export class Names {
   readonly #answers = new Map<string, Answer>();
   readonly #questions = new Map<string, Question>();
   readonly #addresses = new Map<string, Addresses>();
+  readonly #listeners = new Set<(failure: NameFailure) => void>();
 
   constructor(resolve: LookupFunction, clock: Clock) {
     this.#resolve = resolve;
@@ -50,13 +55,14 @@ export class Names {
     const question: Question = open ?? { sinceMs: this.#clock.now(), waiting: new Set() };
     question.waiting.add(callback);
     const remembered = this.#answers.get(key);
-    if (remembered !== undefined) this.#waitBriefly(question, callback, remembered);
+    if (remembered !== undefined) this.#waitBriefly(hostname, question, callback, remembered);
     if (open !== undefined) return;
     this.#questions.set(key, question);
     this.#resolve(hostname, options, (...answer) => {
       this.#questions.delete(key);
       if (isGood(answer)) this.#remember(key, hostname, answer);
       const said = isGood(answer) ? answer : (this.#answers.get(key) ?? answer);
+      if (said !== answer) this.#tell(hostname, answer[0]?.message ?? "no address");
       const waiting = [...question.waiting];
       question.waiting.clear();
       for (const tell of waiting) tell(...said);
@@ -78,10 +84,22 @@ export class Names {
     return !known.seenMs.has(address);
   }
 
-  #waitBriefly(question: Question, callback: Callback, remembered: Answer): void {
+  /** Calls the listener until what it returns is called. */
+  onFailure(listener: (failure: NameFailure) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  #tell(hostname: string, cause: string): void {
+    for (const listener of this.#listeners) listener({ hostname, cause });
+  }
+
+  #waitBriefly(hostname: string, question: Question, callback: Callback, remembered: Answer): void {
     const leftMs = PATIENCE_MS - (this.#clock.now() - question.sinceMs);
     const giveUp = (): void => {
-      if (question.waiting.delete(callback)) callback(...remembered);
+      if (!question.waiting.delete(callback)) return;
+      this.#tell(hostname, `no answer within ${PATIENCE_MS} ms`);
+      callback(...remembered);
     };
     if (leftMs > 0) setTimeout(giveUp, leftMs).unref();
     else process.nextTick(giveUp);

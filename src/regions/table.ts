@@ -7,6 +7,7 @@ import { type RankState, rank, rerank } from "../routing/rank.ts";
 import type { Region, View } from "../routing/region.ts";
 import { balance } from "./balance.ts";
 import { type Endpoint, EndpointState } from "./endpoint.ts";
+import { names } from "./lookup.ts";
 import { type ProbeOutcome, passed } from "./probe.ts";
 import { type Fence, RegionState } from "./region-state.ts";
 import { type RegionStatus, regionStatus } from "./status.ts";
@@ -68,11 +69,13 @@ export class RegionTable {
   #suspect: (endpoint: EndpointState) => void = () => {};
   #beatMs: number | null = null;
   #stalledMs = Number.NEGATIVE_INFINITY;
+  readonly #unlisten: () => void;
 
   constructor(config: Config, parts: { readonly clock: Clock; readonly events: EventBus }) {
     this.#clock = parts.clock;
     this.#events = parts.events;
     this.#config = config;
+    this.#unlisten = names.onFailure((failure) => this.#events.emit("nameFailed", failure));
     this.configure(config);
   }
 
@@ -205,6 +208,7 @@ export class RegionTable {
 
   /** Cuts every connection, in use or not. For the very end, when requests have been let finish. */
   async close(): Promise<void> {
+    this.#unlisten();
     const pools = [...this.endpoints.map(({ dispatcher }) => dispatcher), ...this.#retiredPools];
     await Promise.all(pools.map((pool) => pool.destroy()));
   }
