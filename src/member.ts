@@ -7,6 +7,7 @@ import { Calendar } from "./fleet/calendar.ts";
 import { edgesIn, type KnownEdge, type Quorum, quorumOn } from "./fleet/edges.ts";
 import { Failover } from "./fleet/failover.ts";
 import { callHook } from "./fleet/hook.ts";
+import { Maintenance } from "./fleet/maintenance.ts";
 import type { Move, Wanted } from "./fleet/move.ts";
 import type { SharedHash } from "./fleet/shared-hash.ts";
 import { type Moved, Switchover } from "./fleet/switchover.ts";
@@ -26,7 +27,7 @@ export interface MemberParts {
   readonly table: RegionTable;
   readonly prober: Prober;
   readonly writes: { readonly underWay: number };
-  /** See `CalendarParts`. */
+  /** See `MaintenanceParts`. */
   objection(region: string, admission: Admission): string | null;
 }
 
@@ -38,6 +39,7 @@ export class Member {
   readonly #parts: MemberParts;
   readonly #watch: TopologyWatch;
   readonly #switchover: Switchover;
+  readonly #maintenance: Maintenance;
   readonly #failover: Failover;
 
   constructor(parts: MemberParts) {
@@ -60,8 +62,8 @@ export class Member {
       config: () => config.get().failover,
       now: () => clock.now(),
     });
-    const objection = parts.objection;
-    this.calendar = new Calendar({ clock, events, admissions, objection });
+    this.#maintenance = new Maintenance({ events, admissions, objection: parts.objection });
+    this.calendar = new Calendar({ clock, events, maintenance: this.#maintenance });
     this.calendar.configure(config.get());
     hash.say(() => JSON.stringify(this.#report()));
   }
@@ -97,6 +99,7 @@ export class Member {
     this.#failover.close();
     await this.#switchover.close();
     await this.calendar.close();
+    this.#maintenance.close();
     this.topology.close();
   }
 

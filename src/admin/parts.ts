@@ -4,7 +4,7 @@ import type { ConfigProblem } from "../config/load.ts";
 import type { Pid, PinInspection } from "../consistency/store.ts";
 import type { EventBus, OverloadCause, RequestRecord } from "../events.ts";
 import type { AdmissionStore } from "../fleet/admissions.ts";
-import type { ScheduledMaintenance } from "../fleet/calendar.ts";
+import type { CalendarStatus } from "../fleet/calendar.ts";
 import type { KnownEdge, Quorum } from "../fleet/edges.ts";
 import type { Move, Wanted } from "../fleet/move.ts";
 import type { Moved } from "../fleet/switchover.ts";
@@ -66,8 +66,8 @@ export interface AdminParts {
   move(): Move | null;
   /** The edges that share the memory of this one, and how many have to agree on the write region. */
   edges(): { readonly edges: readonly KnownEdge[]; readonly quorum: Quorum };
-  /** The calendar, in the order of the file. */
-  schedule(): readonly ScheduledMaintenance[];
+  /** The calendar. */
+  schedule(): CalendarStatus;
   readonly pins: {
     /** Rejects when the store cannot be asked. */
     inspect(pid: Pid): Promise<PinInspection | null>;

@@ -1,5 +1,5 @@
 import { formatDuration } from "../config/values.ts";
-import type { ScheduledMaintenance } from "../fleet/calendar.ts";
+import type { CalendarStatus } from "../fleet/calendar.ts";
 import type { AdminApp } from "./app.ts";
 import { scheduleAnswer } from "./messages.ts";
 import type { AdminParts } from "./parts.ts";
@@ -11,11 +11,11 @@ export function addScheduleRoutes(app: AdminApp, parts: AdminParts): void {
     response: { 200: scheduleAnswer },
   };
   app.get("/v1/schedule", { config: { access: "viewer" }, schema }, () => ({
-    maintenance: parts.schedule().map(shown),
+    maintenance: parts.schedule().maintenance.map(shown),
   }));
 }
 
-function shown({ entry, nextWallMs, untilWallMs }: ScheduledMaintenance) {
+function shown({ entry, nextWallMs, untilWallMs }: CalendarStatus["maintenance"][number]) {
   const { region, cron, timezone, lasts, action, reason = null } = entry;
   const [next, until] = [instant(nextWallMs), instant(untilWallMs)];
   return {

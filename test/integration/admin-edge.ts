@@ -96,7 +96,7 @@ export async function adminEdge(given: object = {}, admissions = new AdmissionSt
       const edges = edgesIn(hash);
       return { edges, quorum: quorumOn(table.view.writeRegion, edges) };
     },
-    schedule: () => [],
+    schedule: () => ({ maintenance: [] }),
     pins,
     decisions: { get: (id) => edge.requests.get(id) ?? null },
     metrics: { contentType: "text/plain; version=0.0.4", render: async () => "meridian_build_info 1\n" },

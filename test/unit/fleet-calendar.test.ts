@@ -6,7 +6,9 @@ import type { Config } from "../../src/config/schema.ts";
 import { EventBus } from "../../src/events.ts";
 import { type AdmissionRecord, AdmissionStore } from "../../src/fleet/admissions.ts";
 import { Calendar } from "../../src/fleet/calendar.ts";
-import { cronOf, type MaintenanceEntry, standingOf, windowFrom } from "../../src/fleet/calendar-windows.ts";
+import { cronOf, windowFrom } from "../../src/fleet/calendar-windows.ts";
+import { Maintenance } from "../../src/fleet/maintenance.ts";
+import { type MaintenanceEntry, standingOf } from "../../src/fleet/maintenance-words.ts";
 import { MemoryHash } from "../../src/fleet/memory-hash.ts";
 import { SharedAway } from "../../src/fleet/shared-hash.ts";
 
@@ -107,7 +109,8 @@ describe("a calendar", () => {
       told.push(`began ${region} ${admission} ${until} ${why}`),
     );
     events.on("maintenanceEnded", ({ region, by }) => told.push(`ended ${region} ${by}`));
-    const calendar = new Calendar({ clock, events, admissions, objection: () => objection });
+    const maintenance = new Maintenance({ events, admissions, objection: () => objection });
+    const calendar = new Calendar({ clock, events, maintenance });
     calendars.push(calendar);
     calendar.configure(config);
     const lookAt = async (next: string) => {
@@ -241,7 +244,8 @@ describe("a calendar", () => {
 
   it("shows each entry, when it comes next, and until when it is on", async () => {
     const { calendar, lookAt } = calendarOf(configOf(SUNDAYS), "01:00:00");
-    const shown = () => calendar.status().map(({ nextWallMs, untilWallMs }) => [nextWallMs, untilWallMs]);
+    const shown = () =>
+      calendar.status().maintenance.map(({ nextWallMs, untilWallMs }) => [nextWallMs, untilWallMs]);
     assert.deepEqual(shown(), [[at("02:00:00"), null]]);
     await lookAt("02:00:00");
     const nextSunday = Date.parse("2027-01-10T02:00:00Z");
