@@ -22,7 +22,7 @@ import {
 } from "./move.ts";
 import { type Heard, hasAllOf, objectionToMove, outcomeOf } from "./readiness.ts";
 import { SharedAway, type SharedHash } from "./shared-hash.ts";
-import { heldDown, promoted, type TopologyStore } from "./topology.ts";
+import { heldDown, promoted, type Topology, type TopologyStore } from "./topology.ts";
 
 /** How often a coordinator says that it lives. */
 const RENEW_MS = LEASE_MS / 5;
@@ -39,6 +39,8 @@ const UNHELD_WITHIN_MS = 10_000;
 /** A probe and its time-out, as they usually are. */
 const HEARD_WITHIN_MS = 2_000;
 const LOOK_AGAIN_MS = 50;
+/** A command or two may time out, and the lease goes on. */
+const CONFIRMED_WITHIN_MS = LEASE_MS / 2;
 /** Without an answer of the shared memory for so long, what it last said is no news. */
 const SILENT_FOR_MS = 1_000;
 /** Of a region that says nothing: then every earlier position counts as lost. */
@@ -140,7 +142,8 @@ export class Switchover {
   }
 
   async #begin(move: Move, transition: Transition): Promise<Moved> {
-    if (!(await this.#parts.topology.change(transition))) throw new NotMoved("somebody else moves it");
+    const isBegun = (topology: Topology) => topology.move?.id === move.id;
+    if (!(await this.#change(transition, isBegun))) throw new NotMoved("somebody else moves it");
     return this.#carry(move.id);
   }
 
@@ -171,10 +174,8 @@ export class Switchover {
   }
 
   #carry(id: string): Promise<Moved> {
-    const renewal = setInterval(
-      () => void this.#change(carriedOn(id, this.#self)).catch(() => false),
-      RENEW_MS,
-    );
+    const renew = () => this.#parts.topology.change(carriedOn(id, this.#self));
+    const renewal = setInterval(() => void renew().catch(() => false), RENEW_MS);
     const carried = this.#steps(id).finally(() => {
       clearInterval(renewal);
       this.#carried.delete(id);
@@ -203,7 +204,7 @@ export class Switchover {
     if (move?.id !== id) return;
     const again = this.#parts.hook() === null ? "verify" : "hook";
     const transition = mayBePromoted(move) ? letGo(id, this.#self, again) : givenUp(id, this.#self);
-    await this.#change(transition).catch(() => false);
+    await this.#parts.topology.change(transition).catch(() => false);
   }
 
   async #hold(move: Move): Promise<void> {
@@ -257,7 +258,7 @@ export class Switchover {
       const why =
         cause || `${move.to} says that it is not the writer; promote its database while writes are held`;
       if (outcome === "old" || (isOver && mayGoBack(old, target, this.#isLossy(move)))) {
-        await this.#advance(givenUp(move.id, this.#self));
+        await this.#advance(givenUp(move.id, this.#self), (seen) => seen.move?.id !== move.id);
         throw new NotMoved(why);
       }
       if (isOver)
@@ -274,11 +275,14 @@ export class Switchover {
     const to = Math.max(move.epoch ?? from + 1, target?.applied?.epoch ?? 0);
     const at = target?.applied?.at ?? move.at ?? NOWHERE;
     const { holdDownMs } = this.#parts.settings();
-    await this.#advance((seen, nowMs) => {
-      if (seen.move?.id !== move.id || seen.move.by !== this.#self) return null;
-      const raised = promoted({ from, to, writer: move.to, at })(seen, nowMs);
-      return raised && move.automatic ? heldDown(raised, holdDownMs, nowMs) : raised;
-    });
+    await this.#advance(
+      (seen, nowMs) => {
+        if (seen.move?.id !== move.id || seen.move.by !== this.#self) return null;
+        const raised = promoted({ from, to, writer: move.to, at })(seen, nowMs);
+        return raised && move.automatic ? heldDown(raised, holdDownMs, nowMs) : raised;
+      },
+      (seen) => seen.epoch === to && seen.writer === move.to,
+    );
     return {
       from: move.from,
       writer: move.to,
@@ -296,12 +300,27 @@ export class Switchover {
     return move;
   }
 
-  async #advance(transition: Transition): Promise<void> {
-    if (!(await this.#change(transition))) throw new NotMoved("another edge has taken the move over");
+  async #advance(transition: Transition, isDone?: (topology: Topology) => boolean): Promise<void> {
+    const done = await this.#change(transition, isDone);
+    if (!done) throw new NotMoved("another edge has taken the move over");
   }
 
-  #change(transition: Transition): Promise<boolean> {
-    return this.#parts.topology.change(transition);
+  /**
+   * Makes a change, and tries again while the lease may last when that was not confirmed. It may have been made all the same:
+   * `isDone` tells.
+   */
+  async #change(transition: Transition, isDone = (_: Topology) => false): Promise<boolean> {
+    const { topology } = this.#parts;
+    const endAtMs = performance.now() + CONFIRMED_WITHIN_MS;
+    for (;;) {
+      try {
+        return (await topology.change(transition)) || isDone(topology.get());
+      } catch (error) {
+        if (!(error instanceof SharedAway) || performance.now() > endAtMs) throw error;
+        await sleep(LOOK_AGAIN_MS);
+        await topology.refresh();
+      }
+    }
   }
 
   /** Resolves when it is so, or the time is over. Rejects when the move is this edge's no more. */
