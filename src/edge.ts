@@ -318,6 +318,7 @@ export class Edge {
       regionLoad: (region: string) => this.#gates.regionLoad(region),
       pinsActive: () => this.pins.activeCount(),
       pinStorms: () => this.pins.stormCount(),
+      fleet: () => this.#member.gauges(),
       redisUp: () => this.#shared.pins?.isUp ?? null,
       feedAgeMs: () => this.#shared.feed?.ageMs ?? null,
       certificateExpiries: () =>

@@ -26,7 +26,7 @@ export interface MemberParts {
   readonly hash: SharedHash;
   readonly table: RegionTable;
   readonly prober: Prober;
-  readonly writes: { readonly underWay: number };
+  readonly writes: { readonly underWay: number; readonly held: number };
   /** See `MaintenanceParts`. */
   objection(region: string, admission: Admission): string | null;
 }
@@ -93,6 +93,19 @@ export class Member {
   edges(): { readonly edges: readonly KnownEdge[]; readonly quorum: Quorum } {
     const edges = edgesIn(this.#parts.hash);
     return { edges, quorum: quorumOn(this.topology.get().writer, edges) };
+  }
+
+  /** See `FleetGauges`. */
+  gauges() {
+    const { hash, writes } = this.#parts;
+    const { known, live } = this.edges().quorum;
+    return {
+      liveEdges: live,
+      silentEdges: known - live,
+      ageMs: hash.isShared ? hash.heardMsAgo() : null,
+      writesHeld: writes.held,
+      writesUnderWay: writes.underWay,
+    };
   }
 
   async close(): Promise<void> {

@@ -6,6 +6,9 @@ const REQUEST_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 
 /** What an edge adds itself, and a round trip to a near Redis, are mostly below a millisecond. */
 const FINE_BUCKETS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1];
 
+/** Writes wait for ten seconds, unless configured otherwise; and a hook may take a minute. */
+const MOVE_BUCKETS = [0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80];
+
 export type Instruments = ReturnType<typeof createInstruments>;
 
 /**
@@ -18,6 +21,7 @@ export function createInstruments(registry: Registry) {
     ...requestInstruments(registry),
     ...regionInstruments(registry),
     ...limitInstruments(registry),
+    ...fleetInstruments(registry),
     ...edgeInstruments(registry),
   };
 }
@@ -131,6 +135,37 @@ function limitInstruments(registry: Registry) {
       "heads_refused_total",
       "Connections that ended because what came over them was no request, by the fault; not in requests_total.",
       ["fault"],
+    ),
+  };
+}
+
+function fleetInstruments(registry: Registry) {
+  const { counter, gauge, histogram } = makers(registry);
+  return {
+    fleetEdges: gauge(
+      "fleet_edges",
+      "Edges that this one shares its memory with, itself included, by state.",
+      ["state"],
+    ),
+    fleetAge: gauge(
+      "fleet_age_seconds",
+      "Since the fleet's shared memory was last heard; absent without Redis.",
+    ),
+    fenced: gauge("region_fenced", "1 for a region that takes writes of an epoch that is over, else 0.", [
+      "region",
+    ]),
+    moving: gauge("write_region_moving", "1 while the write region moves and writes wait, else 0."),
+    writesHeld: gauge("writes_held", "Writes that wait at this edge for the write region to have moved."),
+    writesUnderWay: gauge("writes_under_way", "Writes that this edge has sent and that have not ended."),
+    moves: counter(
+      "moves_total",
+      "Moves of the write region that ended while this edge watched, by result.",
+      ["result"],
+    ),
+    moveSeconds: histogram(
+      "move_duration_seconds",
+      "For how long no edge took writes, of moves that ended while this edge watched.",
+      MOVE_BUCKETS,
     ),
   };
 }

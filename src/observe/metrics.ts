@@ -29,6 +29,7 @@ export interface Gauges {
   /** Requests at a region, and those that wait until it may have more. */
   regionLoad(region: string): { readonly inFlight: number; readonly queued: number };
   pinStorms(): number;
+  fleet(): FleetGauges;
   /** Null without Redis. */
   redisUp(): boolean | null;
   /** How old what is known of other edges' writes is; null when they are not followed. */
@@ -37,6 +38,17 @@ export interface Gauges {
   certificateExpiries(): ReadonlyMap<string, number>;
   /** Log lines lost since the start. */
   logLinesDropped(): number;
+}
+
+/** What this edge knows of its fleet. */
+export interface FleetGauges {
+  readonly liveEdges: number;
+  /** Known, and not heard of lately. */
+  readonly silentEdges: number;
+  /** Since the shared memory was heard; null for a lone edge. */
+  readonly ageMs: number | null;
+  readonly writesHeld: number;
+  readonly writesUnderWay: number;
 }
 
 /** Any other method is `OTHER`: the label must not grow by what clients invent. */
@@ -105,6 +117,7 @@ export class Metrics {
     for (const result of ["hit", "moved", "new", "kept", "none"]) affinity.inc({ result }, 0);
     for (const action of ["begin", "extend", "end", "cancel", "expire"]) pins.inc({ action }, 0);
     for (const origin of ["uncaughtException", "unhandledRejection"]) uncaughtErrors.inc({ origin }, 0);
+    for (const result of ["moved", "given_up"]) this.#instruments.moves.inc({ result }, 0);
     for (const result of ["applied", "unchanged", "rejected"]) configReloads.inc({ result }, 0);
   }
 
@@ -117,6 +130,10 @@ export class Metrics {
     this.#on("retryBudgetExhausted", () => to.budgetExhausted.inc());
     this.#on("probed", ({ region, result }) => to.probes.inc({ region, result }));
     this.#on("healthChanged", ({ region, to: health }) => to.healthTransitions.inc({ region, to: health }));
+    this.#on("moveEnded", ({ moved, heldMs }) => {
+      to.moves.inc({ result: moved ? "moved" : "given_up" });
+      to.moveSeconds.observe(heldMs / 1_000);
+    });
     this.#on("pinned", ({ action }) => to.pins.inc({ action }));
     this.#on("pinLookedUp", ({ durationMs }) => to.pinLookupSeconds.observe(durationMs / 1_000));
     this.#on("pinStoreFailed", ({ op }) => to.pinStoreErrors.inc({ op }));
@@ -154,6 +171,7 @@ export class Metrics {
     this.#readRegions(this.#gauges.view());
     this.#readRedis();
     this.#readFeed();
+    this.#readFleet();
     this.#readLimits();
     this.#readCertificates();
     pinsActive.set(this.#gauges.pinsActive());
@@ -165,15 +183,28 @@ export class Metrics {
     this.#lag.forget();
   }
 
+  #readFleet(): void {
+    const { fleetEdges, fleetAge, writesHeld, writesUnderWay, moving } = this.#instruments;
+    const fleet = this.#gauges.fleet();
+    fleetEdges.set({ state: "live" }, fleet.liveEdges);
+    fleetEdges.set({ state: "silent" }, fleet.silentEdges);
+    fleetAge.remove();
+    if (fleet.ageMs !== null) fleetAge.set(fleet.ageMs / 1_000);
+    writesHeld.set(fleet.writesHeld);
+    writesUnderWay.set(fleet.writesUnderWay);
+    moving.set(this.#gauges.view().moving ? 1 : 0);
+  }
+
   /** Every labelled gauge starts empty, so a region that a reload took away is gone. */
   #readRegions(view: View): void {
     const { health, admission, latency, lag, tunnels, writeRegion, writeEpoch } = this.#instruments;
-    const { inFlight, queued } = this.#instruments;
-    for (const gauge of [health, admission, latency, lag, tunnels, writeRegion, inFlight, queued])
+    const { inFlight, queued, fenced } = this.#instruments;
+    for (const gauge of [health, admission, latency, lag, tunnels, writeRegion, inFlight, queued, fenced])
       gauge.reset();
     const open = this.#gauges.tunnels();
     for (const region of view.regions) {
       const label = { region: region.id };
+      fenced.set(label, region.fenced ? 1 : 0);
       for (const state of HEALTHS) health.set({ ...label, state }, state === region.health ? 1 : 0);
       for (const state of ADMISSIONS) admission.set({ ...label, state }, state === region.admission ? 1 : 0);
       if (region.latencyMs !== null) latency.set(label, region.latencyMs / 1_000);

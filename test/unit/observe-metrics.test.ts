@@ -18,6 +18,7 @@ function watch(gauges: Partial<Gauges> = {}) {
     overload: () => [],
     regionLoad: () => ({ inFlight: 0, queued: 0 }),
     pinStorms: () => 0,
+    fleet: () => ({ liveEdges: 1, silentEdges: 0, ageMs: 250, writesHeld: 0, writesUnderWay: 0 }),
     redisUp: () => true,
     feedAgeMs: () => 250,
     certificateExpiries: () => new Map([["listen.https", 1_800_000_000_000]]),
