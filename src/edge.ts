@@ -25,6 +25,7 @@ import { descriptorLimit } from "./proxy/descriptors.ts";
 import { Gates } from "./proxy/gates.ts";
 import { RequestHandler } from "./proxy/handle.ts";
 import { describedInputs } from "./proxy/inputs.ts";
+import { LongLived } from "./proxy/long-lived.ts";
 import { Overload, type Vitals } from "./proxy/overload.ts";
 import { PinEndpoint } from "./proxy/pin-endpoint.ts";
 import { Router } from "./proxy/router.ts";
@@ -60,6 +61,9 @@ export interface EdgeOptions {
 /** How long a stopping edge still accepts, at most: two rounds of a balancer's usual health check. */
 const ACCEPT_GRACE_MS = 5_000;
 
+/** Over how long the event streams end of an edge that stops, at most. */
+const STREAMS_END_MS = 5_000;
+
 /** How long before the end of a shutdown's grace tunnels are closed, at most; and in which part of it clients are told. */
 const TUNNELS_LEAVE_MS = 10_000;
 const TUNNELS_TOLD_SHARE = 0.7;
@@ -92,6 +96,7 @@ export class Edge {
   readonly #shared: Shared;
   readonly #member: Member;
   readonly #prober: Prober;
+  readonly streams: LongLived;
   readonly #requests: RequestHandler;
   readonly #gates = new Gates(() => systemClock.now());
   readonly #vitals = new ProcessVitals();
@@ -166,7 +171,9 @@ export class Edge {
     };
     const router = new Router(parts);
     const pinEndpoint = new PinEndpoint(parts);
-    this.#requests = new RequestHandler({ ...parts, router, pinEndpoint, gates: this.#gates });
+    this.streams = new LongLived({ clock, chance: Math.random, isClosed });
+    const requestParts = { ...parts, router, pinEndpoint, gates: this.#gates, streams: this.streams };
+    this.#requests = new RequestHandler(requestParts);
     this.tunnels = new TunnelHandler({ ...parts, router, isClosed });
     this.#connectionLimits = new ConnectionLimits(config, {
       events,
@@ -181,7 +188,9 @@ export class Edge {
     };
     this.#server = new EdgeServer(config, handlers, this.#connectionLimits);
     events.on("admissionChanged", ({ region, to }) => {
-      if (to === "closed") this.tunnels.closeRegion(region);
+      if (to !== "closed") return;
+      this.tunnels.closeRegion(region);
+      this.streams.closeRegion(region);
     });
     this.#metrics = this.#measure();
     this.#admin = createAdmin(this.#adminParts(), log);
@@ -216,8 +225,8 @@ export class Edge {
   /**
    * Says at once that it is not ready any more, and `Connection: close` in every answer; goes on accepting for a
    * while, so that balancers notice before connections are refused; then lets requests in flight end until
-   * `graceMs` have passed, cuts what is left and closes everything. Tunnels are closed by and by before that. A second
-   * call while the first runs cuts at once.
+   * `graceMs` have passed, cuts what is left and closes everything. Before that event streams are ended, and tunnels
+   * closed, by and by. A second call while the first runs cuts at once.
    */
   stop(graceMs = this.config.get().shutdown.grace): Promise<void> {
     if (this.#stopped === null) this.#stopped = this.#stop(graceMs);
@@ -233,6 +242,7 @@ export class Edge {
     signal.addEventListener("abort", () => this.#cut());
     await sleep(acceptMs, undefined, { signal }).catch(() => undefined);
     const leftMs = graceMs - acceptMs;
+    this.streams.closeAll(Math.min(STREAMS_END_MS, leftMs / 2));
     const leaveMs = Math.min(TUNNELS_LEAVE_MS, leftMs / 2);
     const leave = setTimeout(() => this.tunnels.closeAll(leaveMs * TUNNELS_TOLD_SHARE), leftMs - leaveMs);
     const cut = setTimeout(() => this.#hurry.abort(), leftMs);
@@ -312,6 +322,7 @@ export class Edge {
     const gauges = {
       view: () => this.table.view,
       tunnels: () => this.tunnels.counts(),
+      streams: () => this.streams.counts(),
       connections: () => this.#server.connections,
       connectionsMost: () => this.#connectionLimits.most,
       overload: () => this.#overload.causes,

@@ -239,7 +239,9 @@ const proxy = z.strictObject({
 const shutdown = z.strictObject({
   grace: durationWithin({ least: "0ms" })
     .prefault("25s")
-    .describe("How long requests in flight may take to end when this edge stops."),
+    .describe(
+      "How long requests in flight may take to end when this edge stops; event streams and WebSockets are told before that.",
+    ),
 });
 
 const log = z.strictObject({

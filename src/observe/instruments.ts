@@ -72,6 +72,11 @@ function requestInstruments(registry: Registry) {
       "Attempts that the rules allowed and the retry budget refused.",
     ),
     tunnels: gauge("tunnels", "WebSocket tunnels open now.", ["region"]),
+    eventStreams: gauge(
+      "event_streams",
+      "Event streams open now, of those that a close of their region ends.",
+      ["region"],
+    ),
   };
 }
 

@@ -18,6 +18,8 @@ export interface Gauges {
   view(): View;
   /** Open WebSocket tunnels by region. */
   tunnels(): ReadonlyMap<string, number>;
+  /** Open event streams by region. */
+  streams(): ReadonlyMap<string, number>;
   /** Pins that this edge holds itself. */
   pinsActive(): number;
   /** Open connections of clients, by listener. */
@@ -198,10 +200,11 @@ export class Metrics {
   /** Every labelled gauge starts empty, so a region that a reload took away is gone. */
   #readRegions(view: View): void {
     const { health, admission, latency, lag, tunnels, writeRegion, writeEpoch } = this.#instruments;
-    const { inFlight, queued, fenced } = this.#instruments;
-    for (const gauge of [health, admission, latency, lag, tunnels, writeRegion, inFlight, queued, fenced])
-      gauge.reset();
+    const { inFlight, queued, fenced, eventStreams } = this.#instruments;
+    for (const gauge of [health, admission, latency, lag, tunnels, eventStreams]) gauge.reset();
+    for (const gauge of [writeRegion, inFlight, queued, fenced]) gauge.reset();
     const open = this.#gauges.tunnels();
+    const streaming = this.#gauges.streams();
     for (const region of view.regions) {
       const label = { region: region.id };
       fenced.set(label, region.fenced ? 1 : 0);
@@ -210,6 +213,7 @@ export class Metrics {
       if (region.latencyMs !== null) latency.set(label, region.latencyMs / 1_000);
       if (region.lagMs !== null) lag.set(label, region.lagMs / 1_000);
       tunnels.set(label, open.get(region.id) ?? 0);
+      eventStreams.set(label, streaming.get(region.id) ?? 0);
       const load = this.#gauges.regionLoad(region.id);
       inFlight.set(label, load.inFlight);
       queued.set(label, load.queued);

@@ -3,6 +3,7 @@ import type { Clock } from "../clock.ts";
 import type { Connection, ConnectionHandler } from "../regions/connection.ts";
 import type { BodyRules, RequestBody } from "./body.ts";
 import { type AttemptResult, unsent } from "./carrier.ts";
+import { EventStream, isEventStream } from "./event-stream.ts";
 import { BadHead, ClientGone, ClientStalled, CutOff, causeOf, faultOf, WriterMoved } from "./faults.ts";
 import { endsWithConnection, rawHeadersOf, sound } from "./forward-head.ts";
 import type { Place } from "./gate.ts";
@@ -12,6 +13,9 @@ import { Patience } from "./patience.ts";
 
 /** Interim answers before the answer; each restarts the time-out, so that without an end there would be none. */
 const MAX_INTERIM = 32;
+
+/** How long a client may take to read the rest of a stream that was ended. */
+const REST_MS = 10_000;
 
 /** One attempt's request as it goes to a region. */
 export interface Outgoing {
@@ -39,6 +43,8 @@ export interface Outgoing {
   readonly head: (region: RegionHead) => HeaderList | Promise<HeaderList> | null;
   /** Told of every chunk of the answer's body. */
   readonly count: (bytes: number) => void;
+  /** Told that the answer is an event stream, and how to end it; answers what to call when it has ended. */
+  readonly streams: (close: () => void) => () => void;
 }
 
 /** Sends one attempt and streams the answer to the client. Resolves once, never rejects. */
@@ -92,6 +98,8 @@ class Relay implements ConnectionHandler {
   #held: Buffer[] = [];
   /** How the answer ended while its head was held. */
   #ending: (() => void) | null = null;
+  /** What is known of the answer if it is an event stream, which may have to end before its end. */
+  #stream: EventStream | null = null;
   /** Runs while the client does not read. */
   #patience: NodeJS.Timeout | null = null;
   /** Runs while an answer is read that nobody waits for. */
@@ -157,6 +165,8 @@ class Relay implements ConnectionHandler {
     }
     this.#status = status;
     this.#endless = endsWithConnection(this.#outgoing.method, status, parsed);
+    const mayEnd = this.#outgoing.cutWhenGone && isEventStream(this.#outgoing.method, status, parsed);
+    if (mayEnd) this.#stream = new EventStream(() => this.#endStream());
     this.#headAtMs = this.#clock.now();
     const head = this.#outgoing.head(readRegionHead(rawHeadersOf(controller), status));
     if (head === null) {
@@ -176,7 +186,7 @@ class Relay implements ConnectionHandler {
     this.#outgoing.count(chunk.length);
     if (this.#res.destroyed) return;
     if (this.#phase === "holding") this.#held.push(chunk);
-    else if (this.#phase === "streaming") this.#write(chunk);
+    else if (this.#phase === "streaming") this.#pass(chunk);
   }
 
   onResponseEnd(
@@ -222,7 +232,8 @@ class Relay implements ConnectionHandler {
     this.#phase = "streaming";
     const held = this.#held;
     this.#held = [];
-    for (const chunk of held) this.#write(chunk);
+    this.#stream?.begin(this.#outgoing.streams);
+    for (const chunk of held) this.#pass(chunk);
     this.#ending?.();
     if (this.#patience === null) this.#controller?.resume();
   }
@@ -230,6 +241,11 @@ class Relay implements ConnectionHandler {
   #afterHead(ending: () => void): void {
     if (this.#phase === "holding") this.#ending = ending;
     else ending();
+  }
+
+  #pass(chunk: Buffer): void {
+    this.#write(chunk);
+    this.#stream?.passed(chunk);
   }
 
   /** When the client does not keep up, the region waits; when it does not read at all, it has stalled. */
@@ -286,10 +302,23 @@ class Relay implements ConnectionHandler {
     this.#controller.resume();
   }
 
+  /** Ends the answer as if the region had: the client connects again, to wherever it belongs now. */
+  #endStream(): void {
+    if (this.#phase !== "streaming") return;
+    const res = this.#res;
+    const controller = this.#controller;
+    res.end();
+    const lost = setTimeout(() => res.destroy(), REST_MS).unref();
+    res.once("close", () => clearTimeout(lost));
+    this.#finish(null);
+    controller?.abort(new ClientGone("the client was told to connect again"));
+  }
+
   #finish(error: Error | null): void {
     if (this.#phase === "over") return;
     this.#phase = "over";
     this.#rest();
+    this.#stream?.over();
     if (this.#abandoned !== null) clearTimeout(this.#abandoned);
     this.#res.off("close", this.#onClose);
     // A truncated answer must look truncated: the socket dies, it does not end.

@@ -10,6 +10,7 @@ import type { Place } from "./gate.ts";
 import type { Comer, Gates } from "./gates.ts";
 import { epochHeaders, requestHeaders } from "./headers.ts";
 import type { InboundRequest, InboundResponse } from "./inbound.ts";
+import type { LongLived } from "./long-lived.ts";
 import { refuse } from "./refuse.ts";
 import { answerHead, type ResponseParts } from "./response.ts";
 import { isRepeatable } from "./retry-plan.ts";
@@ -20,6 +21,8 @@ const BODY_WITHIN_MS = 250;
 export interface HttpCarrierParts extends ResponseParts {
   readonly clock: Clock;
   readonly gates: Gates;
+  /** Event streams that are open. */
+  readonly streams: LongLived;
 }
 
 /** Carries a request: undici to the region, its answer streamed into node:http's response. */
@@ -131,6 +134,7 @@ export class HttpCarrier implements Carrier {
         count: (bytes) => {
           this.bytesOut += bytes;
         },
+        streams: (close) => this.#parts.streams.add({ region: endpoint.region, close }),
       },
       this.#res,
       this.#parts.clock,

@@ -40,6 +40,7 @@ async function metricNames(): Promise<ReadonlySet<string>> {
   const gauges = {
     view: () => view([]),
     tunnels: () => new Map<string, number>(),
+    streams: () => new Map<string, number>(),
     pinsActive: () => 0,
     connections: () => ({ http: 0 }),
     connectionsMost: () => 1,

@@ -12,6 +12,7 @@ function watch(gauges: Partial<Gauges> = {}) {
   const all: Gauges = {
     view: () => view([region("us-east", { role: "writer" }), region("eu-west")]),
     tunnels: () => new Map(),
+    streams: () => new Map(),
     pinsActive: () => 0,
     connections: () => ({ http: 0 }),
     connectionsMost: () => 1,
@@ -151,10 +152,18 @@ describe("metrics", () => {
 
   it("forgets the gauges of a region that a reload took away", async () => {
     let now = view([region("a"), region("b")]);
-    const { metrics } = watch({ view: () => now, tunnels: () => new Map([["b", 4]]) });
+    const { metrics } = watch({
+      view: () => now,
+      tunnels: () => new Map([["b", 4]]),
+      streams: () => new Map([["b", 3]]),
+    });
     assert.equal(await sample(metrics, 'meridian_tunnels{region="b"}'), 4);
+    assert.equal(await sample(metrics, 'meridian_event_streams{region="b"}'), 3);
     now = view([region("a")]);
-    assert.doesNotMatch(await metrics.render(), /^meridian_(tunnels|region_\w+|write_region)\{region="b"/m);
+    assert.doesNotMatch(
+      await metrics.render(),
+      /^meridian_(tunnels|event_streams|region_\w+|write_region)\{region="b"/m,
+    );
   });
 
   it("names the write region, or every writer when all of them take writes", async () => {
