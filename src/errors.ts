@@ -39,6 +39,12 @@ export const FAULTS = {
     retryable: false,
     title: "The request head is too large",
   },
+  not_implemented: {
+    status: 501,
+    owner: "client",
+    retryable: false,
+    title: "The request asks for what this edge does not do",
+  },
   client_gone: { status: 499, owner: "client", retryable: false, title: "The client left" },
   loop: {
     status: 508,

@@ -9,6 +9,7 @@ import type { Position } from "../routing/position.ts";
 import type { AttemptResult, Carrier } from "./carrier.ts";
 import { type Passage, readPassage } from "./headers.ts";
 import type { InboundRequest } from "./inbound.ts";
+import { type Objection, objectionTo } from "./objection.ts";
 import { type Reading, readRequest } from "./reading.ts";
 import type { Settings } from "./settings.ts";
 import { readTarget, type Target } from "./target.ts";
@@ -20,8 +21,8 @@ export class Exchange {
   readonly req: InboundRequest;
   readonly settings: Settings;
   readonly target: Target;
-  /** Why the target is none; null when it is one. */
-  readonly misaddressed: string | null;
+  /** Why it is refused before anything is decided; null when it is not. */
+  readonly objection: Objection | null;
   readonly passage: Passage;
   readonly reading: Reading;
   readonly startedAtMs: number;
@@ -54,7 +55,7 @@ export class Exchange {
     this.startedAtMs = clock.now();
     this.#startedAtWallMs = clock.wall();
     const target = readTarget(req);
-    this.misaddressed = typeof target === "string" ? target : null;
+    this.objection = typeof target === "string" ? { fault: "bad_request", detail: target } : objectionTo(req);
     this.target = typeof target === "string" ? NOWHERE : target;
     const trusted = settings.trusted.trusts(req.socket.remoteAddress);
     this.passage = readPassage(req, this.target.host, trusted, settings.edgeId);

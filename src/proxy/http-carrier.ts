@@ -17,6 +17,8 @@ import { isRepeatable } from "./retry-plan.ts";
 
 /** How long is waited for a body before its request takes a place at a region. Most bodies come with their heads. */
 const BODY_WITHIN_MS = 250;
+/** After these nobody can be sure where the next request begins, or there is none to come. */
+const ENDS_CONNECTION: ReadonlySet<Fault> = new Set(["bad_request", "not_implemented", "request_timeout"]);
 
 export interface HttpCarrierParts extends ResponseParts {
   readonly clock: Clock;
@@ -107,7 +109,7 @@ export class HttpCarrier implements Carrier {
   }
 
   refuse(exchange: Exchange, fault: Fault, detail?: string): void {
-    const close = this.body.withheld || fault === "request_timeout" || this.#parts.dismisses();
+    const close = this.body.withheld || ENDS_CONNECTION.has(fault) || this.#parts.dismisses();
     refuse(this.#res, fault, exchange.passage.requestId, close, detail);
     if (!close) this.body.discard();
   }

@@ -58,7 +58,7 @@ export class Router {
     exchange.writeEnded();
     this.#settlePin(exchange);
     if (exchange.fault === null || carrier.answered || carrier.gone) return;
-    carrier.refuse(exchange, exchange.fault, exchange.misaddressed ?? undefined);
+    carrier.refuse(exchange, exchange.fault, exchange.objection?.detail);
   }
 
   /** Decides, attempts, and decides again without what failed, until there is an answer or nothing left to try. */
@@ -281,12 +281,10 @@ function isBlindlyPinned({ pin, hold }: DecisionInputs): boolean {
 }
 
 /** What can be said of a request before anybody is asked to serve it. */
-export function faultBeforeRouting({ req, misaddressed, settings, declaredBytes }: Exchange): Fault | null {
+export function faultBeforeRouting({ req, objection, settings, declaredBytes }: Exchange): Fault | null {
   const { limits, proxy } = settings.config;
   if ((req.url?.length ?? 0) > limits.maxUrlBytes) return "url_too_long";
-  if (misaddressed !== null) return "bad_request";
+  if (objection !== null) return objection.fault;
   if (isLoop(req, settings.edgeId)) return "loop";
-  // RFC 9112 §6.1: faulty framing; the connection cannot be trusted after it.
-  if (req.httpVersion === "1.0" && req.headers["transfer-encoding"] !== undefined) return "bad_request";
   return proxy.maxBodyBytes > 0 && (declaredBytes ?? 0) > proxy.maxBodyBytes ? "body_too_large" : null;
 }

@@ -1,3 +1,4 @@
+import { isIPv6 } from "node:net";
 import type { InboundRequest } from "./inbound.ts";
 
 /** Where a request is going, in one reading: what we route by is what the region gets. */
@@ -6,10 +7,16 @@ export interface Target {
   readonly url: string;
   /** Path without the query. */
   readonly path: string;
+  /** Empty in HTTP/1.0, which may say none. */
   readonly host: string;
 }
 
-const AUTHORITY = /^(\[[0-9a-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]*)(:\d{1,5})?$/i;
+/** Of RFC 3986's names only those that hosts have: somebody takes every other sign for an end, a list or a user. */
+const AUTHORITY = /^(?:\[([0-9a-f:.]+)\]|[a-z0-9._-]+)(?::(\d{1,5}))?$/i;
+const ABSOLUTE = /^https?:\/\/([^/?]*)(.*)$/i;
+/** A fragment is never sent (RFC 9112 §3.2), and a backslash in a path is a slash to some. */
+const ORIGIN = /^\/[^?#\\]*(?:\?[^#]*)?$/;
+const MAX_PORT = 65_535;
 
 /**
  * The target and authority of a request, or why it has none. An absolute-form target outranks `Host`
@@ -20,21 +27,29 @@ export function readTarget(req: InboundRequest): Target | string {
   const url = req.url ?? "";
   const hosts = countOf(req.rawHeaders, "host");
   if (hosts > 1) return "more than one Host header";
-  if (url.startsWith("/")) return origin(url, req.headers.host ?? "");
-  if (!/^https?:\/\//i.test(url)) return "the request target is neither a path nor an http URL";
-  const absolute = URL.canParse(url) ? new URL(url) : null;
-  if (absolute === null || absolute.username || absolute.password)
-    return "the request target is not a valid URL";
-  return origin(`${absolute.pathname}${absolute.search}`, absolute.host);
+  if (hosts === 0 && req.httpVersion === "1.1") return "no Host header";
+  const host = req.headers.host ?? "";
+  if (hosts === 1 && !isAuthority(host)) return "the Host header is not a host";
+  if (url.startsWith("/")) return origin(url, host);
+  const [, authority, rest = ""] = ABSOLUTE.exec(url) ?? [];
+  if (authority === undefined) return "the request target is neither a path nor an http URL";
+  if (!isAuthority(authority)) return "the request target is not a valid URL";
+  return origin(rest.startsWith("/") ? rest : `/${rest}`, authority);
 }
 
 function origin(url: string, host: string): Target | string {
-  if (!AUTHORITY.test(host)) return "the Host header is not a host";
+  if (!ORIGIN.test(url)) return "the request target has a backslash in its path, or a fragment";
   const query = url.indexOf("?");
   return { url, path: query === -1 ? url : url.slice(0, query), host };
 }
 
-function countOf(rawHeaders: readonly string[], name: string): number {
+function isAuthority(text: string): boolean {
+  const [whole, address, port] = AUTHORITY.exec(text) ?? [];
+  if (whole === undefined) return false;
+  return (address === undefined || isIPv6(address)) && Number(port ?? 0) <= MAX_PORT;
+}
+
+export function countOf(rawHeaders: readonly string[], name: string): number {
   let count = 0;
   for (let i = 0; i < rawHeaders.length; i += 2) if (rawHeaders[i]?.toLowerCase() === name) count += 1;
   return count;
