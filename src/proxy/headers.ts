@@ -21,21 +21,31 @@ const HOP_BY_HOP: ReadonlySet<string> = new Set([
   "te",
   "transfer-encoding",
   "upgrade",
+  "http2-settings",
 ]);
 
-/** What only a proxy before us may say; a stranger's are lies. `via` and `forwarded` name other hops. */
+/**
+ * What only a proxy before us may say, beside {@link FORWARDED_PREFIX}; a stranger's are lies. `via` and `forwarded` name
+ * other hops; what names the client or the URL anew is believed by some application servers.
+ */
 const FROM_TRUSTED_ONLY: ReadonlySet<string> = new Set([
   "forwarded",
   "via",
+  "client-ip",
+  "front-end-https",
+  "true-client-ip",
+  "x-client-ip",
+  "x-cluster-client-ip",
+  "x-original-host",
+  "x-original-url",
   "x-real-ip",
-  "x-forwarded-for",
-  "x-forwarded-host",
-  "x-forwarded-port",
-  "x-forwarded-proto",
   "x-request-id",
+  "x-rewrite-url",
   "traceparent",
   "tracestate",
 ]);
+
+const FORWARDED_PREFIX = "x-forwarded-";
 
 /** We set these ourselves, from what a trusted peer said and what we see. */
 const REPLACED: ReadonlySet<string> = new Set([
@@ -48,6 +58,9 @@ const REPLACED: ReadonlySet<string> = new Set([
   "x-request-id",
   "traceparent",
 ]);
+
+/** The edge answers 100 Continue itself, and does not send on the trailers that it would announce. */
+const NOT_SENT_ON: ReadonlySet<string> = new Set(["expect", "trailer"]);
 
 /** What this edge knows of a request's way here. */
 export interface Passage {
@@ -107,17 +120,29 @@ export function requestHeaders(req: InboundRequest, passage: Passage, own: Heade
   const raw = req.rawHeaders;
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const name = raw[i] ?? "";
-    const key = name.toLowerCase();
-    if (HOP_BY_HOP.has(key) || REPLACED.has(key) || key === "expect") continue;
-    if (nominated?.has(key) || key.startsWith(OWN_PREFIX)) continue;
-    if (!passage.trusted && FROM_TRUSTED_ONLY.has(key)) continue;
+    const spelt = name.toLowerCase();
+    const key = asCgiReads(spelt);
+    if (HOP_BY_HOP.has(key) || REPLACED.has(key) || NOT_SENT_ON.has(key)) continue;
+    if (nominated?.has(spelt) || key.startsWith(OWN_PREFIX)) continue;
+    if (!passage.trusted && (FROM_TRUSTED_ONLY.has(key) || key.startsWith(FORWARDED_PREFIX))) continue;
+    if (key !== spelt && key === "content-length") continue;
     headers.push(name, raw[i + 1] ?? "");
   }
-  headers.push("host", passage.host, "via", passage.via, "x-request-id", passage.requestId);
+  // Without a Host, which HTTP/1.0 may be, the region is asked by its own name.
+  if (passage.host !== "") headers.push("host", passage.host);
+  headers.push("via", passage.via, "x-request-id", passage.requestId);
   headers.push("x-forwarded-for", passage.forwardedFor, "x-forwarded-proto", passage.proto);
-  headers.push("x-forwarded-host", passage.forwardedHost, "x-forwarded-port", passage.port);
-  headers.push("traceparent", passage.traceparent, ...own);
+  if (passage.forwardedHost !== "") headers.push("x-forwarded-host", passage.forwardedHost);
+  headers.push("x-forwarded-port", passage.port, "traceparent", passage.traceparent, ...own);
   return headers;
+}
+
+/**
+ * CGI, and what has its manners, makes one name of `X-Forwarded-For`, `X_Forwarded_For` and `X.Forwarded.For`: whoever
+ * drops only the first lets the others speak for it. So a name is judged by how it will be read.
+ */
+function asCgiReads(name: string): string {
+  return /^[a-z0-9-]*$/.test(name) ? name : name.replaceAll(/[^a-z0-9]/g, "-");
 }
 
 /** What a region is told about this edge; and, before anything that may write, which write epoch is believed in. */
