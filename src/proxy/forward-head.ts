@@ -1,5 +1,7 @@
 import type { Dispatcher } from "undici";
 
+const MAX_STATUS = 599;
+
 /** Certificates are checked against the endpoint's own name; a client must not be able to choose it by its Host. */
 export function servernameOf(origin: string): string | null {
   return origin.startsWith("https:") ? new URL(origin).hostname : null;
@@ -13,6 +15,31 @@ export function endsWithConnection(
 ): boolean {
   const hasBody = method !== "HEAD" && status !== 204 && status !== 304;
   return hasBody && parsed["content-length"] === undefined && parsed["transfer-encoding"] === undefined;
+}
+
+/**
+ * Why an answer cannot be passed on; null when it can. undici undoes `chunked` alone, but takes what other codings have
+ * made of a body for the body; and a status beyond 599 is none (RFC 9110 §15).
+ */
+export function unsound(
+  status: number,
+  { "transfer-encoding": coding }: Readonly<Record<string, string | string[] | undefined>>,
+): string | null {
+  if (status > MAX_STATUS) return `the status ${status}`;
+  const isChunked = typeof coding === "string" && coding.toLowerCase() === "chunked";
+  return coding === undefined || isChunked ? null : `the transfer coding ${String(coding)}`;
+}
+
+/** What frames, routes or decides something belongs in the head (RFC 9110 §6.5.1); a client may merge trailers into it. */
+const NO_TRAILER =
+  /^(age|authorization|cache-control|connection|content-.*|date|expires|host|keep-alive|location|proxy-.*|retry-after|set-cookie|te|trailer|transfer-encoding|upgrade|vary|via|www-authenticate|x-meridian-.*)$/;
+
+/** Those of an answer's trailers that may be trailers; null without any. */
+export function soundTrailers(
+  trailers: Readonly<Record<string, string | string[] | undefined>>,
+): Record<string, string> | null {
+  const kept = Object.entries(trailers).filter(([name]) => !NO_TRAILER.test(name.toLowerCase()));
+  return kept.length === 0 ? null : (Object.fromEntries(kept) as Record<string, string>);
 }
 
 /** A reason phrase carries no meaning (RFC 9112 §4): one that cannot be written is left out, not answered for. */

@@ -5,7 +5,7 @@ import type { BodyRules, RequestBody } from "./body.ts";
 import { type AttemptResult, unsent } from "./carrier.ts";
 import { EventStream, isEventStream } from "./event-stream.ts";
 import { BadHead, ClientGone, ClientStalled, CutOff, causeOf, faultOf, WriterMoved } from "./faults.ts";
-import { endsWithConnection, rawHeadersOf, sound } from "./forward-head.ts";
+import { endsWithConnection, rawHeadersOf, sound, soundTrailers, unsound } from "./forward-head.ts";
 import type { Place } from "./gate.ts";
 import { type HeaderList, type RegionHead, readRegionHead } from "./headers.ts";
 import type { InboundResponse } from "./inbound.ts";
@@ -92,6 +92,8 @@ class Relay implements ConnectionHandler {
   #interim = 0;
   /** Whether the answer's end is the connection's. */
   #endless = false;
+  /** Whether a byte of the answer's body was given to the client. */
+  #hasBegun = false;
   #status: number | null = null;
   #headAtMs: number | null = null;
   /** What came while the head was held: undici cannot pause an answer to HEAD, nor one in a single packet. */
@@ -163,6 +165,11 @@ class Relay implements ConnectionHandler {
       this.#interimAnswer(status, parsed);
       return;
     }
+    const broken = unsound(status, parsed);
+    if (broken !== null) {
+      this.fail(new BadHead(broken));
+      return;
+    }
     this.#status = status;
     this.#endless = endsWithConnection(this.#outgoing.method, status, parsed);
     const mayEnd = this.#outgoing.cutWhenGone && isEventStream(this.#outgoing.method, status, parsed);
@@ -200,7 +207,8 @@ class Relay implements ConnectionHandler {
     }
     this.#afterHead(() => {
       if (!this.#res.destroyed) {
-        if (Object.keys(trailers).length > 0) this.#res.addTrailers(trailers as Record<string, string>);
+        const sent = soundTrailers(trailers);
+        if (sent !== null) this.#res.addTrailers(sent);
         this.#res.end();
       }
       this.#finish(null);
@@ -235,7 +243,13 @@ class Relay implements ConnectionHandler {
     this.#stream?.begin(this.#outgoing.streams);
     for (const chunk of held) this.#pass(chunk);
     this.#ending?.();
+    queueMicrotask(() => this.#sendHeadAlone());
     if (this.#patience === null) this.#controller?.resume();
+  }
+
+  /** Node keeps a head back for the first of its body, which may be long in coming, or never come whole. */
+  #sendHeadAlone(): void {
+    if (this.#phase === "streaming" && !this.#hasBegun && !this.#res.destroyed) this.#res.flushHeaders();
   }
 
   #afterHead(ending: () => void): void {
@@ -250,6 +264,7 @@ class Relay implements ConnectionHandler {
 
   /** When the client does not keep up, the region waits; when it does not read at all, it has stalled. */
   #write(chunk: Buffer): void {
+    this.#hasBegun = true;
     if (this.#res.destroyed || this.#res.write(chunk) || this.#patience !== null) return;
     this.#controller?.pause();
     const stalled = () => this.fail(new ClientStalled("the client did not read its answer"));
