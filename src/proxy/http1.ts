@@ -4,7 +4,8 @@ import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Config } from "../config/schema.ts";
 import type { Fault } from "../errors.ts";
-import { refuseSocket } from "./refuse.ts";
+import { Pipelines } from "./pipelines.ts";
+import { refuseMidway, refuseSocket } from "./refuse.ts";
 import type { Handlers } from "./server.ts";
 import { isTunnelRequest } from "./tunnel.ts";
 
@@ -15,8 +16,9 @@ const LOOK_MS = 1_000;
 export class Http1 {
   readonly #server: Server;
   readonly #handlers: Handlers;
-  /** Responses that are under way on each connection. */
-  readonly #answering = new WeakMap<Duplex, number>();
+  readonly #pipelines = new Pipelines();
+  /** Connections on which something came that is no request; nothing behind it is read. */
+  readonly #broken = new WeakSet<Duplex>();
 
   constructor(config: Pick<Config, "proxy" | "limits">, handlers: Handlers) {
     this.#handlers = handlers;
@@ -25,16 +27,21 @@ export class Http1 {
       connectionsCheckingInterval: LOOK_MS,
       // An upload may take as long as it likes as long as it moves; `idleTimeout` ends one that does not.
       requestTimeout: 0,
+      // It is asked for, by us: a refusal of Node's own would be neither logged nor counted.
+      requireHostHeader: false,
       // Behind a request that is still being answered the socket is not ours to give away; an offer may be ignored.
-      shouldUpgradeCallback: (req) => isTunnelRequest(req) && (this.#answering.get(req.socket) ?? 0) === 0,
+      shouldUpgradeCallback: (req) => isTunnelRequest(req) && !this.#pipelines.isBusy(req.socket),
     });
     const handle = (awaitsContinue: boolean) => (req: IncomingMessage, res: ServerResponse) => {
-      this.#track(req.socket, res);
-      handlers.request(req, res, awaitsContinue);
+      if (this.#broken.has(req.socket)) return;
+      // The parser takes 0.9 and 2.0 in the place of 1.1, too.
+      if (req.httpVersionMajor !== 1) this.#refuse(req.socket, "bad_request");
+      else this.#pipelines.enter(req, res, () => handlers.request(req, res, awaitsContinue));
     };
     this.#server.on("request", handle(false));
     this.#server.on("checkContinue", handle(true));
     this.#server.on("upgrade", (req, socket, head) => handlers.upgrade(req, socket as Socket, head));
+    this.#server.on("connect", (_req, socket) => this.#refuse(socket, "not_implemented"));
     this.#server.on("clientError", (error: NodeJS.ErrnoException, socket) =>
       this.#clientError(error, socket),
     );
@@ -65,28 +72,34 @@ export class Http1 {
     this.#server.close();
   }
 
-  #track(socket: Duplex, res: ServerResponse): void {
-    this.#answering.set(socket, (this.#answering.get(socket) ?? 0) + 1);
-    res.once("close", () => this.#answering.set(socket, (this.#answering.get(socket) ?? 1) - 1));
-  }
-
   /**
    * Bytes that are no request. They are answered once and the connection ends: what follows could be read in two
-   * ways. While a response is under way they cannot be answered: it would be taken for a part of that.
+   * ways. What was asked before them is answered first. In the middle of a request they are its answer, unless the
+   * region's has begun: then they would be taken for a part of that.
    */
   #clientError(error: NodeJS.ErrnoException, socket: Duplex): void {
-    const busy = (this.#answering.get(socket) ?? 0) > 0;
-    // One that has been refused before may go on to send, or end in the middle of something.
-    if (error.code === "ECONNRESET" || busy || !socket.writable) return void socket.destroy();
+    if (error.code === "ECONNRESET") return void socket.destroy();
+    // One that has been refused before may go on to send.
+    if (this.#broken.has(socket)) return;
+    const newest = this.#pipelines.newest(socket);
     const fault = FAULT_BY_CODE[error.code ?? ""] ?? "bad_request";
+    if (newest === null || newest.req.complete) this.#refuse(socket, fault);
+    else if (this.#pipelines.isAlone(socket) && !newest.res.headersSent)
+      refuseMidway(socket as Socket, fault, randomUUID());
+    else socket.destroy();
+  }
+
+  #refuse(socket: Duplex, fault: Fault): void {
+    this.#broken.add(socket);
     this.#handlers.headRefused(fault);
     // Who has asked for nothing is told nothing: a browser's spare connection, say.
     if (fault === "request_timeout" && (socket as Socket).bytesRead === 0) socket.destroy();
-    else refuseSocket(socket, fault, randomUUID());
+    else this.#pipelines.afterAll(socket, () => refuseSocket(socket, fault, randomUUID()));
   }
 }
 
 const FAULT_BY_CODE: Readonly<Record<string, Fault>> = {
   HPE_HEADER_OVERFLOW: "header_too_large",
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: "body_too_large",
   ERR_HTTP_REQUEST_TIMEOUT: "request_timeout",
 };

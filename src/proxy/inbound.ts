@@ -40,6 +40,8 @@ export interface InboundResponse {
   setHeader(name: string, value: string): unknown;
   /** Throws when something in it cannot be written. */
   writeHead(status: number, reason: string, headers: HeaderList): unknown;
+  /** Sends the head before there is a body. */
+  flushHeaders(): unknown;
   /** False when the client does not keep up; then `drain` follows, or `close`. */
   write(chunk: Buffer): boolean;
   end(chunk?: string): unknown;

@@ -1,4 +1,5 @@
 import { STATUS_CODES } from "node:http";
+import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { FAULTS, type Fault, problem } from "../errors.ts";
 import type { InboundResponse } from "./inbound.ts";
@@ -36,6 +37,18 @@ export function refuse(
 /** The same for a bare socket: an upgrade, or bytes that are not HTTP. The socket is closed afterwards. */
 export function refuseSocket(socket: Duplex, fault: Fault, requestId: string, detail?: string): void {
   if (!socket.writable) return void socket.destroy();
+  socket.end(refusal(fault, requestId, detail));
+  lingerThenDestroy(socket);
+}
+
+/** The same in the middle of a request, whose rest nobody can read: its handler sees the socket go. */
+export function refuseMidway(socket: Socket, fault: Fault, requestId: string): void {
+  socket.write(refusal(fault, requestId));
+  socket.destroySoon();
+}
+
+/** A whole answer for a connection that ends with it. */
+function refusal(fault: Fault, requestId: string, detail?: string): string {
   const { status } = FAULTS[fault];
   const body = JSON.stringify(problem(fault, requestId, detail));
   const head = [
@@ -46,8 +59,7 @@ export function refuseSocket(socket: Duplex, fault: Fault, requestId: string, de
     ...(status === 503 ? [`retry-after: ${RETRY_AFTER_SECONDS}`] : []),
     "connection: close",
   ];
-  socket.end(`${head.join("\r\n")}\r\n\r\n${body}`);
-  lingerThenDestroy(socket);
+  return `${head.join("\r\n")}\r\n\r\n${body}`;
 }
 
 /**
