@@ -10,7 +10,7 @@ import { type AttemptResult, type Carrier, unsent } from "./carrier.ts";
 import { connectTo, MadeConnection } from "./connect.ts";
 import { Exchange } from "./exchange.ts";
 import { Farewell } from "./farewell.ts";
-import { causeOf, faultOf } from "./faults.ts";
+import { BadHead, causeOf, faultOf } from "./faults.ts";
 import { epochHeaders, requestHeaders } from "./headers.ts";
 import { LongLived, type LongLivedParts } from "./long-lived.ts";
 import { isPinRequest } from "./pin-request.ts";
@@ -26,9 +26,14 @@ export interface TunnelParts extends LongLivedParts {
   readonly settings: () => Settings;
 }
 
-/** Only WebSocket is a tunnel. Other offers (h2c above all) are ignored, which is what an offer allows. */
-export function isTunnelRequest(req: IncomingMessage): boolean {
-  return req.method === "GET" && req.headers.upgrade?.toLowerCase() === "websocket";
+/**
+ * Only WebSocket is a tunnel. Other offers (h2c above all) are ignored, which is what an offer allows; one in HTTP/1.0 has
+ * to be (RFC 9110 §7.8), and one with a body is a request, lest the body be taken for the first bytes of a tunnel.
+ */
+export function isTunnelRequest({ method, httpVersion, headers }: IncomingMessage): boolean {
+  if (method !== "GET" || httpVersion !== "1.1" || headers.upgrade?.toLowerCase() !== "websocket")
+    return false;
+  return headers["transfer-encoding"] === undefined && Number(headers["content-length"] ?? 0) === 0;
 }
 
 /** Handles upgrades: routed like any request, then carried by http-proxy. */
@@ -226,7 +231,7 @@ class TunnelCarrier implements Carrier {
     });
     // It ends the client's socket right after it reports an error, so the refusal is written while it does.
     proxy.on("error", (error) => this.#status === null && failed(error));
-    proxy.on("proxyReqWs", (upstream) => this.#watch(upstream, exchange));
+    proxy.on("proxyReqWs", (upstream) => this.#watch(upstream, exchange, failed));
     proxy.on("open", () => this.#join(endpoint, region));
     void proxy.ws(this.#req, this.#socket, {}, this.#head).catch(ignore);
     // After ws(), which resets it: silence on both sides for too long is the end of both.
@@ -234,13 +239,21 @@ class TunnelCarrier implements Carrier {
   }
 
   /** Sees the region's answer before http-proxy passes it on, and edits its head. */
-  #watch(upstream: ClientRequest, exchange: Exchange): void {
+  #watch(upstream: ClientRequest, exchange: Exchange, failed: (error: Error) => void): void {
+    const stopLooking = this.#lookForLeaving();
     const answered = (response: IncomingMessage): void => {
+      stopLooking();
       this.#status = response.statusCode ?? 502;
       exchange.headAtMs = this.#parts.clock.now();
       editHead(response, exchange, this.#parts.sessions);
     };
-    upstream.once("upgrade", answered);
+    upstream.once("upgrade", (response: IncomingMessage) => {
+      stopLooking();
+      // RFC 9110 §15.2.2: only what was asked for. What http-proxy writes behind the refusal goes nowhere.
+      if (response.headers.upgrade?.toLowerCase() !== "websocket")
+        failed(new BadHead("101 to something else"));
+      else answered(response);
+    });
     upstream.once("response", (response: IncomingMessage) => {
       answered(response);
       response.once("close", () => {
@@ -250,6 +263,19 @@ class TunnelCarrier implements Carrier {
         else lingerThenDestroy(this.#socket);
       });
     });
+  }
+
+  /**
+   * Nobody reads the client's socket before the region has agreed, so that nobody would see it end. Asking for no bytes
+   * makes it look; those that come stay where they are. Returns how to end it.
+   */
+  #lookForLeaving(): () => void {
+    const socket = this.#socket;
+    const look = (): void => void socket.read(0);
+    const leave = (): void => void socket.destroy();
+    socket.on("readable", look);
+    socket.once("end", leave);
+    return () => socket.off("readable", look).off("end", leave);
   }
 
   /** Both sockets have just been piped into each other. */

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { connect } from "node:net";
 import { type TestContext, test } from "node:test";
 import { type RawData, WebSocket } from "ws";
 import { stringify } from "yaml";
@@ -165,6 +166,32 @@ test("a client that vanishes closes the region's side, and the other way round",
   await world.region("eu-west").kill();
   await Promise.all(closed);
   await eventually(() => open(edge) === 0);
+});
+
+test("a client that leaves before the region has agreed is noticed at once", async (t) => {
+  const { edge, world, records } = await setUp(t, { proxy: { responseTimeout: "60s" } });
+  world.region("eu-west").onUpgrade = () => {};
+  for (const leave of ["end", "destroy"] as const) {
+    const socket = connect(Number(new URL(edge.httpUrl).port), "127.0.0.1", () => socket.write(HANDSHAKE));
+    socket.on("error", () => {});
+    await eventually(() => edge.table.status().some(({ requestsInFlight }) => requestsInFlight === 1));
+    socket[leave]();
+    await eventually(() => edge.table.status().every(({ requestsInFlight }) => requestsInFlight === 0));
+    socket.destroy();
+  }
+  assert.deepEqual(
+    records.map(({ fault }) => fault),
+    ["client_gone", "client_gone"],
+  );
+});
+
+test("what a client says before the region has agreed reaches it once it has", async (t) => {
+  const { edge, world } = await setUp(t);
+  const accept = world.region("eu-west").onUpgrade;
+  world.region("eu-west").onUpgrade = (...given) => void setTimeout(() => accept?.(...given), 100);
+  const { text } = await sendRaw(edge.httpUrl, `${HANDSHAKE}\x88\x80\0\0\0\0`, { forMs: 3_000 });
+  assert.match(text, /^HTTP\/1\.1 101 /);
+  assert.ok(text.includes("\x88"), "the region has read the close frame and answered it");
 });
 
 test("silence on both sides for the idle time ends a tunnel", async (t) => {
