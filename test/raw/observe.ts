@@ -1,0 +1,202 @@
+import { connect, type Socket } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { RawCase } from "./case.ts";
+import type { Connection, RecordingRegion } from "./recording-region.ts";
+import { type ReadRequest, readRequests } from "./strict-request.ts";
+import { type ResponseReading, readResponses } from "./strict-response.ts";
+
+/** Nothing has come for so many looks: whoever is waited for waits too. Looks, and not time, for the machine may stall. */
+const QUIET = 8;
+const LOOK_MS = 35;
+/** Between the pieces of a request whose answer does not come first. */
+const PIECE = 2;
+const PATIENT = 150;
+/** What the region said last is at the proxy by then. */
+const ARRIVES_MS = 5;
+
+/** One proxy between clients and a region that nobody else uses meanwhile. */
+export interface Lane {
+  readonly proxyPort: number;
+  readonly region: RecordingRegion;
+}
+
+export interface Observation {
+  readonly id: string;
+  /** What the client sent, as a strict recipient reads it. */
+  readonly sent: readonly ReadRequest[];
+  /** How many answers there should be. */
+  readonly expected: number;
+  /** What the client got before it went on. */
+  readonly got: ResponseReading;
+  readonly text: string;
+  readonly closed: boolean;
+  /** What the region got of this case, requests of its follow-ups left out. */
+  readonly requests: readonly ReadRequest[];
+  readonly doubts: readonly string[];
+  /** All that the region got meanwhile. */
+  readonly seen: string;
+  /** Another request on the same connection of the client's; `none`: it was closed. */
+  readonly after: "right" | "wrong" | "refused" | "none";
+  /** Another client's request. */
+  readonly next: "right" | "wrong" | "failed";
+  /** The region's connection that carried the case carried something after it. */
+  readonly regionReused: boolean;
+}
+
+/** Plays a case, and what follows it. */
+export async function observe(given: RawCase, lane: Lane, id: string): Promise<Observation> {
+  const { region } = lane;
+  region.forget();
+  const before = new Map(region.connections.map((each) => [each, each.text.length]));
+  if (given.answer !== undefined) region.script(`/${id}`, withId(given.answer, id));
+  const pieces = [given.send].flat().map((piece) => piece.replaceAll("{id}", id));
+  const sent = readRequests(pieces.join(""));
+  const methods = sent.requests.map(({ method }) => method);
+  const expected = Math.max(1, methods.length + (sent.doubt === null ? 0 : 1));
+  const client = await Client.open(lane.proxyPort, methods);
+  await client.send(pieces);
+  await client.until(({ reading }) => reading.responses.length >= expected);
+  await region.said();
+  await sleep(ARRIVES_MS);
+  const { text, closed, reading: got } = client;
+  const after = await follow(client, `/${id}/after`);
+  client.leave();
+  const next = await another(lane.proxyPort, `/${id}/next`);
+  const news = region.connections.map((each) => since(each, before.get(each) ?? 0));
+  const own = news.flatMap(({ requests }) => requests).filter(({ target }) => !isFollowUp(target, id));
+  return {
+    id,
+    sent: sent.requests,
+    expected,
+    got,
+    text,
+    closed,
+    requests: own,
+    doubts: news.flatMap(({ doubt }) => doubt ?? []),
+    seen: news.map((each) => each.text).join("\n---\n"),
+    after,
+    next,
+    regionReused: news.some(({ requests }) => isReused(requests, id)),
+  };
+}
+
+function withId(answer: NonNullable<RawCase["answer"]>, id: string): NonNullable<RawCase["answer"]> {
+  return { ...answer, bytes: [answer.bytes].flat().map((piece) => piece.replaceAll("{id}", id)) };
+}
+
+function since(connection: Connection, from: number): Pick<Connection, "text" | "requests" | "doubt"> {
+  const text = connection.text.slice(from);
+  return {
+    text,
+    requests: readRequests(text).requests as ReadRequest[],
+    doubt: text === "" ? null : connection.doubt,
+  };
+}
+
+function isFollowUp(target: string, id: string): boolean {
+  return target === "/healthz" || [`/${id}/before`, `/${id}/after`, `/${id}/next`].includes(target);
+}
+
+function isReused(requests: readonly ReadRequest[], id: string): boolean {
+  const first = requests.findIndex(({ target }) => !isFollowUp(target, id));
+  return first !== -1 && requests.length > first + 1;
+}
+
+async function follow(client: Client, target: string): Promise<Observation["after"]> {
+  if (client.closed || client.reading.responses.length === 0) return "none";
+  const before = client.reading.responses.length;
+  client.methods.push("GET");
+  client.write(`GET ${target} HTTP/1.1\r\nHost: raw.test\r\n\r\n`);
+  await client.until(({ reading }) => reading.responses.length > before);
+  const answer = client.reading.responses[before];
+  if (answer === undefined) return client.closed ? "none" : "refused";
+  if (answer.status >= 400) return "refused";
+  return answer.body === target ? "right" : "wrong";
+}
+
+async function another(port: number, target: string): Promise<Observation["next"]> {
+  const client = await Client.open(port, ["GET"]);
+  client.write(`GET ${target} HTTP/1.1\r\nHost: raw.test\r\n\r\n`);
+  await client.until(({ reading }) => reading.responses.length > 0, PATIENT);
+  client.leave();
+  const [answer] = client.reading.responses;
+  if (answer === undefined || answer.status >= 400) return "failed";
+  return answer.body === target ? "right" : "wrong";
+}
+
+/** A client's connection, and all that came over it. */
+class Client {
+  readonly methods: string[];
+  readonly #socket: Socket;
+  text = "";
+  closed = false;
+  #changed = (): void => {};
+
+  static open(port: number, methods: readonly string[]): Promise<Client> {
+    return new Promise((resolve, reject) => {
+      const socket = connect({ port, host: "127.0.0.1", noDelay: true });
+      socket.once("error", reject);
+      socket.once("connect", () => {
+        socket.off("error", reject);
+        resolve(new Client(socket, methods));
+      });
+    });
+  }
+
+  constructor(socket: Socket, methods: readonly string[]) {
+    this.#socket = socket;
+    this.methods = [...methods];
+    socket.on("error", () => {});
+    socket.on("data", (bytes: Buffer) => {
+      this.text += bytes.toString("latin1");
+      this.#changed();
+    });
+    const close = (): void => {
+      this.closed = true;
+      this.#changed();
+    };
+    socket.once("end", close);
+    socket.once("close", close);
+  }
+
+  get reading(): ResponseReading {
+    return readResponses(this.text, this.methods, this.closed);
+  }
+
+  write(bytes: string): void {
+    if (!this.#socket.destroyed) this.#socket.write(bytes, "latin1");
+  }
+
+  async send(pieces: readonly string[]): Promise<void> {
+    for (const [index, piece] of pieces.entries()) {
+      const { length } = this.text;
+      if (index > 0) await this.until(({ text }) => text.length > length, PIECE);
+      this.write(piece);
+    }
+  }
+
+  leave(): void {
+    this.#socket.destroy();
+  }
+
+  /** Waits until it is so, or the other side has closed, or nothing has come for so many looks. */
+  until(isSo: (client: Client) => boolean, looks = QUIET): Promise<void> {
+    return new Promise((resolve) => {
+      let quiet = 0;
+      const done = (): void => {
+        clearInterval(looking);
+        this.#changed = () => {};
+        resolve();
+      };
+      const looking = setInterval(() => {
+        quiet += 1;
+        if (quiet > looks) done();
+      }, LOOK_MS);
+      this.#changed = () => {
+        quiet = 0;
+        if (this.closed || isSo(this)) done();
+      };
+      if (this.closed || isSo(this)) done();
+    });
+  }
+}
