@@ -8,8 +8,8 @@ import { type ResponseReading, readResponses } from "./strict-response.ts";
 /** Nothing has come for so many looks: whoever is waited for waits too. Looks, and not time, for the machine may stall. */
 const QUIET = 8;
 const LOOK_MS = 35;
-/** Between the pieces of a request whose answer does not come first. */
-const PIECE = 2;
+/** Between the pieces of a request whose answer does not come first; an edge may wait a moment for a body. */
+const PIECE = 10;
 const PATIENT = 150;
 /** What the region said last is at the proxy by then. */
 const ARRIVES_MS = 5;
