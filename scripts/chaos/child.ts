@@ -5,6 +5,8 @@ import { once } from "node:events";
 export interface Order {
   readonly act: string;
   readonly region?: string;
+  readonly edge?: string;
+  readonly mode?: string;
   readonly ms?: number;
 }
 

@@ -1,8 +1,9 @@
 import { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Agent, type Dispatcher, request } from "undici";
+import { Agent, request } from "undici";
 import { codeOf, faultOf } from "../../src/demo/visitor.ts";
-import { DEVICES, type Device, type Operation } from "./history.ts";
+import { Client, headOf, NOTHING_SEEN, type Seen } from "./client.ts";
+import { DEVICES, type Operation } from "./history.ts";
 import { nowMs } from "./monotonic.ts";
 import { oneOf, seeded } from "./random.ts";
 import { type EdgeOnStage, GRACE_WINDOW_MS, type Stage } from "./stage.ts";
@@ -26,8 +27,6 @@ const LOOKS = 6;
 const LOOK_WITHIN_MS = GRACE_WINDOW_MS * 1.3;
 const ABORT_WITHIN_MS = 80;
 const TIMEOUT_MS = 20_000;
-/** Written only by the region that becomes a session's home. */
-const AFFINITY = "meridian_affinity=";
 
 /** Users who look at what they write, each from three clients, each request through any edge of one fleet. */
 export class Clients {
@@ -151,57 +150,8 @@ export class Clients {
   }
 }
 
-type Seen = Pick<Operation, "headMs" | "status" | "fault" | "version" | "region" | "reason" | "consistency">;
-
 interface Sending extends Pick<Operation, "kind" | "id" | "cut" | "uploadMs"> {
   readonly signal: AbortSignal | null;
-}
-
-const NOTHING_SEEN: Seen = {
-  headMs: null,
-  status: null,
-  fault: null,
-  version: null,
-  region: null,
-  reason: null,
-  consistency: null,
-};
-
-/** One client of a user. */
-class Client {
-  readonly user: string;
-  readonly device: Device;
-  /** The region that its affinity cookie names; null without one. */
-  home: string | null = null;
-  readonly #cookies = new Map<string, string>();
-
-  constructor(user: string, device: Device) {
-    this.user = user;
-    this.device = device;
-  }
-
-  get authorization(): string {
-    return `Bearer ${this.user}`;
-  }
-
-  headers(): Record<string, string> {
-    const { authorization } = this;
-    if (this.#cookies.size === 0) return { authorization };
-    return {
-      authorization,
-      cookie: [...this.#cookies].map(([name, value]) => `${name}=${value}`).join("; "),
-    };
-  }
-
-  keepCookies({ headers }: Dispatcher.ResponseData): void {
-    if (this.device === "bare") return;
-    for (const line of [headers["set-cookie"] ?? []].flat()) {
-      const [pair = ""] = line.split(";", 1);
-      const at = pair.indexOf("=");
-      this.#cookies.set(pair.slice(0, at), pair.slice(at + 1));
-      if (pair.startsWith(AFFINITY)) this.home = String(headers["x-meridian-region"]);
-    }
-  }
 }
 
 function cutOf(roll: number, abortShare: number, loseShare: number): Operation["cut"] {
@@ -217,16 +167,4 @@ async function* slowly(uploadMs: number): AsyncGenerator<string> {
 
 function upload(uploadMs: number) {
   return uploadMs === 0 ? "a new value" : Readable.from(slowly(uploadMs));
-}
-
-function headOf({ statusCode, headers }: Dispatcher.ResponseData) {
-  const text = (name: string) => (headers[name] === undefined ? null : String(headers[name]));
-  const version = text("x-chaos-version");
-  return {
-    status: statusCode,
-    version: version === null ? null : Number(version),
-    region: text("x-meridian-region"),
-    reason: text("x-meridian-reason"),
-    consistency: text("x-meridian-consistency"),
-  };
 }

@@ -1,11 +1,12 @@
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 
-type State = "open" | "stalled" | "cut";
+type State = "open" | "stalled" | "cut" | "shut";
 
 /**
  * A TCP connection's way through a network that can be broken: bytes arrive `delayMs` later, in order. Stalled, they
- * wait in both directions; cut, connections are closed and new ones too. What was under way when it is cut is lost.
+ * wait in both directions; cut, connections are closed and new ones too; shut, new ones are refused. What was under way
+ * when it is cut or shut is lost.
  */
 export class Link {
   /** Where connections lead from now on; those that stand stay. */
@@ -14,6 +15,7 @@ export class Link {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   #state: State = "open";
+  #ownPort = 0;
   #held: (() => void)[] = [];
 
   private constructor(port: number, delayMs: number) {
@@ -24,13 +26,12 @@ export class Link {
 
   static async to(port: number, delayMs: number): Promise<Link> {
     const link = new Link(port, delayMs);
-    link.#server.listen(0, "127.0.0.1");
-    await once(link.#server, "listening");
+    await link.#listen();
     return link;
   }
 
   get ownPort(): number {
-    return (this.#server.address() as AddressInfo).port;
+    return this.#ownPort;
   }
 
   stall(): void {
@@ -44,6 +45,20 @@ export class Link {
     for (const socket of this.#sockets) socket.destroy();
   }
 
+  /** As when nobody listens there: whoever connects learns at once that nothing was sent. */
+  async shut(): Promise<void> {
+    this.cut();
+    if (!this.#server.listening) return;
+    this.#state = "shut";
+    this.#server.close();
+    await once(this.#server, "close");
+  }
+
+  async reopen(): Promise<void> {
+    if (this.#state === "shut") await this.#listen();
+    this.mend();
+  }
+
   mend(): void {
     this.#state = "open";
     const held = this.#held;
@@ -51,10 +66,14 @@ export class Link {
     for (const deliver of held) deliver();
   }
 
-  async close(): Promise<void> {
-    this.cut();
-    this.#server.close();
-    await once(this.#server, "close");
+  close(): Promise<void> {
+    return this.shut();
+  }
+
+  async #listen(): Promise<void> {
+    this.#server.listen(this.#ownPort, "127.0.0.1");
+    await once(this.#server, "listening");
+    this.#ownPort = (this.#server.address() as AddressInfo).port;
   }
 
   #join(client: Socket): void {

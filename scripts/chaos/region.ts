@@ -4,19 +4,27 @@ import type { AddressInfo, Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { formatPosition } from "../../src/demo/application.ts";
 import type { Execution } from "./history.ts";
-import type { RegionCopy } from "./region-copy.ts";
-import type { WriteLog } from "./write-log.ts";
+
+/** The database of one region, as the application there sees it. */
+export interface RegionDatabase {
+  readonly epoch: number;
+  /** Whether it says that it is the writer. */
+  readonly writer: boolean;
+  /** False while it hands over, though it still says that it is the writer. */
+  readonly takesWrites: boolean;
+  /** How far it has the write log; null where there is not one that all regions share. */
+  readonly position: number | null;
+  readonly lagMs: number;
+  /** 0 for a key that was never written here. */
+  version(key: string): number;
+  commit(operation: string, key: string): Execution;
+}
 
 export interface RegionParts {
   readonly id: string;
   /** Half of it before the work, half after. */
   readonly delayMs: number;
-  /** Of the world. */
-  readonly log: WriteLog;
-  /** Of this region. */
-  readonly copy: RegionCopy;
-  /** Appends to the log and to the ledger. */
-  readonly commit: (operation: string, key: string) => Execution;
+  readonly database: RegionDatabase;
 }
 
 const JSON_TYPE = { "content-type": "application/json" };
@@ -80,38 +88,34 @@ export class ChaosRegion {
   }
 
   #health(response: ServerResponse): void {
-    const { log, copy } = this.#parts;
-    const writer = log.writer === this.id;
-    const lagMs = writer ? 0 : copy.observedLagMs;
-    const applied = formatPosition(copy.position);
+    const { writer, epoch, position, lagMs } = this.#parts.database;
+    const applied = position === null ? undefined : formatPosition(position);
     response.writeHead(200, JSON_TYPE);
-    response.end(JSON.stringify({ status: "ok", writer, epoch: log.epoch, applied, lagMs }));
+    response.end(JSON.stringify({ status: "ok", writer, epoch, applied, lagMs }));
   }
 
   async #work(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { database } = this.#parts;
     const key = (request.url ?? "").replace("/items/", "");
     if (request.method === "GET") {
-      const version = this.#parts.copy.version(key);
+      const version = database.version(key);
       await this.#travel();
       response.writeHead(200, { "x-chaos-version": version }).end();
-    } else if (this.#mayWrite(request)) await this.#write(request, response, key);
+    } else if (database.takesWrites && request.headers["x-meridian-write-epoch"] === `${database.epoch}`)
+      await this.#write(request, response, key);
     else response.writeHead(421).end();
-  }
-
-  #mayWrite({ headers }: IncomingMessage): boolean {
-    const { log } = this.#parts;
-    return log.writer === this.id && !log.fenced && headers["x-meridian-write-epoch"] === `${log.epoch}`;
   }
 
   async #write({ headers, socket }: IncomingMessage, response: ServerResponse, key: string): Promise<void> {
     const life = this.#life;
-    const { version, epoch, position } = this.#parts.commit(String(headers["x-chaos-operation"]), key);
+    const { database } = this.#parts;
+    const { version, epoch, position } = database.commit(String(headers["x-chaos-operation"]), key);
+    const at =
+      database.position === null ? {} : { "x-meridian-position": `${epoch}:${formatPosition(position)}` };
     await sleep(this.holdMs);
     if (headers["x-chaos-lose"] !== undefined || life !== this.#life) return void socket.destroy();
     await this.#travel();
-    const at = `${epoch}:${formatPosition(position)}`;
-    const evidence = { "x-meridian-wrote": "1", "x-meridian-position": at };
-    response.writeHead(200, { "x-chaos-version": version, ...evidence }).end();
+    response.writeHead(200, { "x-chaos-version": version, "x-meridian-wrote": "1", ...at }).end();
   }
 
   async #travel(): Promise<void> {

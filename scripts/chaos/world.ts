@@ -2,7 +2,7 @@ import { type Order, takeOrders } from "./child.ts";
 import type { Outage, WorldRecord } from "./history.ts";
 import { nowMs } from "./monotonic.ts";
 import { seeded } from "./random.ts";
-import { ChaosRegion } from "./region.ts";
+import { ChaosRegion, type RegionDatabase } from "./region.ts";
 import { RegionCopy } from "./region-copy.ts";
 import { WriteLog } from "./write-log.ts";
 
@@ -99,8 +99,30 @@ class World {
   }
 
   #build({ id, delayMs }: Setup): ChaosRegion {
-    const commit = (operation: string, key: string) => this.#commit(operation, key);
-    return new ChaosRegion({ id, delayMs, log: this.#log, copy: this.#copy(id), commit });
+    return new ChaosRegion({ id, delayMs, database: this.#databaseOf(id) });
+  }
+
+  #databaseOf(id: string): RegionDatabase {
+    const [log, copy] = [this.#log, this.#copy(id)];
+    return {
+      get epoch() {
+        return log.epoch;
+      },
+      get writer() {
+        return log.writer === id;
+      },
+      get takesWrites() {
+        return log.writer === id && !log.fenced;
+      },
+      get position() {
+        return copy.position;
+      },
+      get lagMs() {
+        return log.writer === id ? 0 : copy.observedLagMs;
+      },
+      version: (key) => copy.version(key),
+      commit: (operation, key) => this.#commit(operation, key),
+    };
   }
 
   #commit(operation: string, key: string) {
