@@ -14,6 +14,7 @@ import type { AttemptResult, Carrier } from "./carrier.ts";
 import { positionOf, wroteBy } from "./evidence.ts";
 import type { Exchange } from "./exchange.ts";
 import { isLoop } from "./headers.ts";
+import { isDenied, isHeldBack } from "./held-back.ts";
 import { askedPin, type Decided, decideAsking, firstInputs } from "./inputs.ts";
 import { attemptsLeft, ENDPOINTS_PER_REGION, mayRepeat, promisesLess, viewOfRetry } from "./retry-plan.ts";
 import { TopologyNews } from "./topology-news.ts";
@@ -68,6 +69,7 @@ export class Router {
     if (arriving !== null) await arriving;
     this.#budget.request(clock.now());
     let hop = await this.#firstHop(exchange);
+    if (isDenied(hop)) hop = await this.#hopAfterNews(exchange, hop);
     if (isHeldBack(hop)) hop = await this.#hopAfterMove(exchange, carrier, hop);
     Object.assign(exchange, hop.decided);
     if (hop.endpoint === null) return hop.fault;
@@ -81,8 +83,7 @@ export class Router {
       if (fault === null || !mayRepeat(exchange, carrier, result) || !attemptsLeft(exchange)) return fault;
       const { inputs } = hop.decided;
       let next = await this.#hop(exchange, { ...inputs, view: viewOfRetry(inputs.view, table.view) });
-      if (fault === "writer_moved" && isHeldBack(next))
-        next = await this.#hopAfterMove(exchange, carrier, next);
+      if (isHeldBack(next)) next = await this.#hopAfterMove(exchange, carrier, next);
       if (isBarred(next)) {
         Object.assign(exchange, next.decided);
         return "residency";
@@ -104,13 +105,22 @@ export class Router {
     if (exchange.writes && protocol !== "websocket") exchange.writeEnded = this.#parts.writes.enter();
   }
 
-  /** A write that is held waits for the end of the move, and is none of those that are under way. */
+  /** Who would be refused because the write region says that it is none any more may only be asking an edge that is behind. */
+  async #hopAfterNews(exchange: Exchange, denied: Hop): Promise<Hop> {
+    if (!(await this.#news.ask())) return denied;
+    const { inputs } = denied.decided;
+    return this.#hop(exchange, { ...inputs, view: this.#parts.table.view });
+  }
+
+  /** What is held back waits for the end of the move, and is none of the writes that are under way. */
   async #hopAfterMove(exchange: Exchange, carrier: Carrier, heldBack: Hop): Promise<Hop> {
     const { settings, declaredBytes } = exchange;
     exchange.writeEnded();
-    const isOver = await this.#parts.writes.untilResumed(settings.config.failover.holdWrites, declaredBytes);
-    this.#enterWrite(exchange, carrier);
-    return isOver ? this.#firstHop(exchange) : heldBack;
+    const entered = await this.#parts.writes.untilResumed(settings.config.failover.holdWrites, declaredBytes);
+    if (entered === null) return heldBack;
+    if (carrier.protocol === "websocket") entered();
+    else exchange.writeEnded = entered;
+    return this.#firstHop(exchange);
   }
 
   async #firstHop(exchange: Exchange): Promise<Hop> {
@@ -263,11 +273,6 @@ export class Router {
 /** Whom a write pins: who sent it, or the browser that was named for it. */
 function writerPids({ anonymous, reading }: Exchange): readonly Pid[] {
   return (anonymous?.pids ?? reading.pids).write;
-}
-
-/** A write that is not taken now, and nobody has begun. */
-function isHeldBack(hop: Hop): boolean {
-  return hop.endpoint === null && hop.fault === "writer_moving";
 }
 
 /** Somebody else could be asked, did the law not forbid it: that is what this request fails for. */

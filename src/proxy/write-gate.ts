@@ -1,6 +1,8 @@
 import type { EventBus } from "../events.ts";
 import type { RegionTable } from "../regions/table.ts";
 
+/** Of what was held, so many go on at a time: all at once would have to wait for connections, which is not done for long. */
+const MOST_RESUMED = 64;
 /** More writes than these are not held at a time. */
 const MOST_HELD = 1_000;
 /** Nor more than these bytes of them, as far as one knows. */
@@ -20,15 +22,15 @@ export interface WriteGateParts {
  */
 export class WriteGate {
   readonly #parts: WriteGateParts;
-  readonly #held = new Set<(isOver: boolean) => void>();
+  readonly #held = new Set<(isResumed: boolean) => void>();
   #heldBytes = 0;
   #underWay = 0;
+  /** Of what is under way, what was held before. */
+  #resumed = 0;
 
   constructor(parts: WriteGateParts) {
     this.#parts = parts;
-    parts.events.on("epochChanged", ({ moving }) => {
-      if (!moving) for (const go of this.#held) go(true);
-    });
+    parts.events.on("epochChanged", () => this.#resume());
   }
 
   /** Writes that may be executed by a region now. */
@@ -44,33 +46,59 @@ export class WriteGate {
   /** One more write is decided from here on; call what it returns, once or often, when its outcome is known. */
   enter(): () => void {
     this.#underWay += 1;
-    let isIn = true;
-    return () => {
-      if (isIn) this.#underWay -= 1;
-      isIn = false;
-    };
+    return once(() => {
+      this.#underWay -= 1;
+    });
   }
 
   /**
-   * Resolves to true when writes are taken again, to false when they are not within `waitMs`, or too many wait.
+   * Resolves when writes are taken again, to what {@link enter} returns, for it has entered then; to null when they are not
+   * within `waitMs`, or too many wait.
    *
    * @param bodyBytes as the client has announced them; null when it has not
    */
-  untilResumed(waitMs: number, bodyBytes: number | null): Promise<boolean> {
-    if (!this.#parts.table.view.moving) return Promise.resolve(true);
+  untilResumed(waitMs: number, bodyBytes: number | null): Promise<(() => void) | null> {
+    if (!this.#parts.table.view.moving) return Promise.resolve(this.enter());
     const bytes = HEAD_BYTES + Math.min(bodyBytes ?? BUFFERED_BYTES, BUFFERED_BYTES);
     const isFull = this.#held.size >= MOST_HELD || this.#heldBytes + bytes > MOST_HELD_BYTES;
-    if (waitMs === 0 || isFull) return Promise.resolve(false);
+    if (waitMs === 0 || isFull) return Promise.resolve(null);
     this.#heldBytes += bytes;
     return new Promise((resolve) => {
-      const go = (isOver: boolean): void => {
+      const go = (isResumed: boolean): void => {
         clearTimeout(timer);
         this.#held.delete(go);
         this.#heldBytes -= bytes;
-        resolve(isOver);
+        resolve(isResumed ? this.#reenter() : null);
       };
       const timer = setTimeout(() => go(false), waitMs);
       this.#held.add(go);
     });
   }
+
+  /** In the order in which they came. */
+  #resume(): void {
+    for (const go of this.#held) {
+      if (this.#parts.table.view.moving || this.#resumed >= MOST_RESUMED) return;
+      go(true);
+    }
+  }
+
+  #reenter(): () => void {
+    this.#resumed += 1;
+    const leave = this.enter();
+    return once(() => {
+      this.#resumed -= 1;
+      leave();
+      this.#resume();
+    });
+  }
+}
+
+function once(act: () => void): () => void {
+  let isDone = false;
+  return () => {
+    if (isDone) return;
+    isDone = true;
+    act();
+  };
 }

@@ -18,6 +18,12 @@ export function isDisowned(region: Region, { writeRegion, epoch, regions }: View
   return (region.writer === false && !isPast) || regions.some((other) => claimsWrites(other, region, known));
 }
 
+/** The same of the region that writes go to, if one is known. */
+export function isWriterDisowned(view: View): boolean {
+  const region = view.byId.get(view.writeRegion ?? "");
+  return region !== undefined && isDisowned(region, view);
+}
+
 function claimsWrites(other: Region, region: Region, epoch: number): boolean {
   return other.id !== region.id && other.writer === true && (other.applied?.epoch ?? 0) > epoch;
 }

@@ -181,6 +181,32 @@ test("a write that waits goes on in the old one when the move is given up", asyn
   assert.equal((await written).said, "us write");
 });
 
+test("a pinned read waits for its end when the old write region is none any more and the new one is not yet", async (t) => {
+  const on = await stage(t);
+  await ask(on.here, "PUT");
+  const moving = move(on.here, {});
+  await eventually(() => on.there.table.view.moving);
+  on.us.writer = false;
+  await eventually(() => on.there.table.view.byId.get("us")?.writer === false);
+  const asking = ask(on.there, "GET");
+  assert.equal((await ask(on.there, "GET", {})).said, "us priority");
+  promoteDatabase(on);
+  assert.equal((await moving).status, 200);
+  assert.match((await asking).said, /^(us|eu) /);
+});
+
+test("an edge that would refuse, because the write region says that it is none, asks for news first", async (t) => {
+  const on = await stage(t);
+  on.link.stall();
+  promoteDatabase(on);
+  await on.here.topology.promote({ from: 1, to: 2, writer: "eu", at: on.eu.at });
+  await eventually(() => on.there.table.view.byId.get("us")?.writer === false);
+  const writing = ask(on.there, "PUT");
+  await sleep(50);
+  on.link.mend();
+  assert.equal((await writing).said, "eu write");
+});
+
 test("without patience for it writes are refused while it is moved, and reads go on", async (t) => {
   const on = await stage(t, { holdWrites: "0ms" });
   promoteDatabase(on);
