@@ -9,11 +9,15 @@ import { type Config, configSchema } from "../../src/config/schema.ts";
 const environment = {
   HOSTNAME: "edge",
   MERIDIAN_SECRET: "a secret of the test",
+  PROMOTE_TOKEN: "a-token-of-the-test",
   REDIS_PASSWORD: "a password of the test",
   HOOK_TOKEN: "a-token-of-the-hook",
   OPS_TOKEN_SHA256: "0a".repeat(32),
   GRAFANA_TOKEN_SHA256: "0b".repeat(32),
 };
+
+/** The kinds of geo-redundancy. */
+const KINDS = ["active-passive.yaml", "partially-active.yaml", "fully-active.yaml"];
 
 async function read(file: string): Promise<string> {
   return readFile(pathOf(`config/${file}`), "utf8");
@@ -33,15 +37,17 @@ function withOptionalKeys(text: string): string {
 }
 
 describe("of the files that are shipped", () => {
-  for (const file of ["minimal.yaml", "active-passive.yaml", "meridian.yaml"]) {
+  for (const file of ["minimal.yaml", "meridian.yaml", ...KINDS]) {
     test(`${file} is a configuration`, async () => {
       assert.ok(configOf(parseConfig(await read(file), environment)).regions);
     });
   }
 
-  test("active-passive.yaml has nothing to warn of", async () => {
-    assert.deepEqual(parseConfig(await read("active-passive.yaml"), environment).warnings, []);
-  });
+  for (const file of KINDS) {
+    test(`${file} has nothing to warn of`, async () => {
+      assert.deepEqual(parseConfig(await read(file), environment).warnings, []);
+    });
+  }
 
   test("minimal.yaml has three lines besides its comments", async () => {
     const lines = (await read("minimal.yaml"))
