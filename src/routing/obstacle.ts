@@ -35,16 +35,19 @@ export function allowed(region: Region, facts: Facts): boolean {
 }
 
 /**
- * Whether the law leaves this request no region: it bars some, and of the others none is up, not closed, and untried. Which
- * of them takes writes, or has the user's, is no longer the question then.
+ * Whether the law leaves this request no region: it bars some, and of the others none may be asked. Which of them takes
+ * writes, or has the user's, is no longer the question then.
  */
-export function isStranded({ facts, view, tried }: DecisionInputs): boolean {
+export function isStranded(inputs: DecisionInputs): boolean {
+  const { facts, view } = inputs;
   if (facts.jurisdictions === null) return false;
   const left = view.regions.filter((region) => allowed(region, facts));
-  if (left.length === view.regions.length) return false;
-  return !left.some(
-    (region) => serves(region) && region.admission !== "closed" && !tried.includes(region.id),
-  );
+  return left.length < view.regions.length && !left.some((region) => mayBeAsked(region, inputs));
+}
+
+function mayBeAsked(region: Region, { view, tried }: DecisionInputs): boolean {
+  if (region.fenced || region.admission === "closed" || tried.includes(region.id)) return false;
+  return serves(region) || (view.vouched && region.id === view.writeRegion);
 }
 
 export function serves(region: Region): boolean {

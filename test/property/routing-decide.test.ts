@@ -58,6 +58,7 @@ const inputs: fc.Arbitrary<DecisionInputs> = fc
     hold: fc.option(someHold),
     promotions: fc.constantFrom([], [{ epoch: 1, at: "0000000000000010" }]),
     moving: fc.boolean(),
+    vouched: fc.constantFrom(false, false, true),
     tried: fc.subarray(IDS),
     rules: fc.record({
       policy: fc.constantFrom("latency", "priority", "weighted"),
@@ -68,9 +69,9 @@ const inputs: fc.Arbitrary<DecisionInputs> = fc
       monotonicReads: fc.constantFrom(null, { unknownLagMs: 10_000, marginMs: 2_000 }),
     }),
   })
-  .map(({ regions, count, hold, promotions, moving, ...given }) => {
+  .map(({ regions, count, hold, promotions, moving, vouched, ...given }) => {
     const known = given.pin === "free" || given.pin === "waived" ? null : hold;
-    const view = { promotions, moving };
+    const view = { promotions, moving, vouched };
     return inputsOf({ ...given, ...(known && { hold: known }), view, regions: regions.slice(0, count) });
   });
 
@@ -106,7 +107,10 @@ always(
     if (jurisdictions === null) return;
     const within = view.regions.filter(({ jurisdiction }) => jurisdictions.includes(jurisdiction ?? ""));
     const up = ({ health }: Region) => health === "up" || health === "degraded";
-    const isServed = within.some((one) => up(one) && one.admission !== "closed" && !tried.includes(one.id));
+    const isAsked = (one: Region) => up(one) || (view.vouched && one.id === view.writeRegion);
+    const isServed = within.some(
+      (one) => isAsked(one) && !one.fenced && one.admission !== "closed" && !tried.includes(one.id),
+    );
     if (isServed || within.length === view.regions.length) return;
     if (rules.whenAllDown === "try" && !view.regions.some(up)) return;
     assert.deepEqual(decide(given), { kind: "refused", fault: "residency" });
@@ -156,15 +160,19 @@ always("an unasked pin never leads to a replica: it is asked for first", (given)
   assert.ok(region && takesWrites(region, given.view, given.rules));
 });
 
-always("a region that is down serves only as a last resort or as the writer when all are down", (given) => {
-  const decision = decide(given);
-  const region = chosen(given);
-  if (decision.kind === "refused" || !region || region.health === "up" || region.health === "degraded")
-    return;
-  assert.equal(given.rules.whenAllDown, "try");
-  const last = decision.reason === "last-resort";
-  assert.ok(last || given.view.regions.every(({ health }) => health === "down" || health === "unknown"));
-});
+always(
+  "a region that is down serves only as a last resort, as the vouched writer, or as it when all are down",
+  (given) => {
+    const decision = decide(given);
+    const region = chosen(given);
+    if (decision.kind === "refused" || !region || region.health === "up" || region.health === "degraded")
+      return;
+    if (given.view.vouched && region.id === given.view.writeRegion) return;
+    assert.equal(given.rules.whenAllDown, "try");
+    const last = decision.reason === "last-resort";
+    assert.ok(last || given.view.regions.every(({ health }) => health === "down" || health === "unknown"));
+  },
+);
 
 always("nobody is sent to a region that takes writes of an epoch that is over", (given) => {
   const decision = decide(given);
