@@ -8,6 +8,8 @@ export interface Order {
   readonly edge?: string;
   readonly mode?: string;
   readonly ms?: number;
+  readonly count?: number;
+  readonly phase?: string;
 }
 
 interface Reply {

@@ -83,20 +83,24 @@ export class Http1 {
     if (this.#broken.has(socket)) return;
     const newest = this.#pipelines.newest(socket);
     const fault = FAULT_BY_CODE[error.code ?? ""] ?? "bad_request";
-    if (newest === null || newest.req.complete) this.#refuse(socket, fault);
+    if (newest === null || newest.req.complete) this.#refuse(socket, fault, error.code !== LEFT_MIDWAY);
     else if (this.#pipelines.isAlone(socket) && !newest.res.headersSent)
       refuseMidway(socket as Socket, fault, randomUUID());
     else socket.destroy();
   }
 
-  #refuse(socket: Duplex, fault: Fault): void {
+  /** @param counts false: nobody is refused who has left */
+  #refuse(socket: Duplex, fault: Fault, counts = true): void {
     this.#broken.add(socket);
-    this.#handlers.headRefused(fault);
+    if (counts) this.#handlers.headRefused(fault);
     // Who has asked for nothing is told nothing: a browser's spare connection, say.
     if (fault === "request_timeout" && (socket as Socket).bytesRead === 0) socket.destroy();
     else this.#pipelines.afterAll(socket, () => refuseSocket(socket, fault, randomUUID()));
   }
 }
+
+/** The client ended its side in the middle of something. */
+const LEFT_MIDWAY = "HPE_INVALID_EOF_STATE";
 
 const FAULT_BY_CODE: Readonly<Record<string, Fault>> = {
   HPE_HEADER_OVERFLOW: "header_too_large",
