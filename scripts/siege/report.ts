@@ -15,6 +15,8 @@ export function siegeTable({ phases, transfers, metrics, start, end }: SiegeRepo
         "p50",
         "p99",
         "longest",
+        "p99 without the edge",
+        "loop late, p99",
         "RSS, most",
         "descriptors",
       ],
@@ -33,7 +35,7 @@ export function siegeTable({ phases, transfers, metrics, start, end }: SiegeRepo
   ].join("\n");
 }
 
-function phaseRow({ name, ordinary, crowd, edge }: Phase): readonly string[] {
+function phaseRow({ name, ordinary, crowd, edge, lagP99Ms }: Phase): readonly string[] {
   const { idle, active, slowHeads, slowBodies } = crowd;
   const share = ordinary.sent === 0 ? 0 : (100 * ordinary.succeeded) / ordinary.sent;
   const attackers = slowHeads + slowBodies;
@@ -45,6 +47,8 @@ function phaseRow({ name, ordinary, crowd, edge }: Phase): readonly string[] {
     milliseconds(ordinary.p50Ms),
     milliseconds(ordinary.p99Ms),
     milliseconds(ordinary.maxMs),
+    milliseconds(ordinary.controlP99Ms),
+    milliseconds(lagP99Ms),
     mebibytes(edge.most.rssMiB),
     String(edge.last.descriptors),
   ];

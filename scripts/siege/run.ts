@@ -26,6 +26,8 @@ export interface Phase {
   readonly ordinary: OrdinaryTally;
   readonly crowd: CrowdCount;
   readonly edge: HeldOver;
+  /** The 99th percentile of how late its event loop was. */
+  readonly lagP99Ms: number;
 }
 
 export interface Transfer extends Transferred {
@@ -55,13 +57,14 @@ export async function siege(options: SiegeOptions, say: (line: string) => void):
     return { child, ready };
   };
   const { ready } = await play("region.ts");
-  const yaml = edgeYaml((ready as { url: string }).url, options.limits);
+  const regionUrl = (ready as { url: string }).url;
+  const yaml = edgeYaml(regionUrl, options.limits);
   const edge = await startEdgeProcess(yaml, { logFile: openSync("/dev/null", "a") });
   const watch = new HeldWatch(edge.pid);
   try {
     const { last: start } = await watch.since();
     const [ordinary, crowd, client] = await Promise.all([
-      play("ordinary.ts", edge.httpUrl, String(options.ratePerSecond)),
+      play("ordinary.ts", edge.httpUrl, regionUrl, String(options.ratePerSecond)),
       play("crowd.ts", edge.httpUrl),
       play("transfer.ts", edge.httpUrl),
     ]);
@@ -88,7 +91,7 @@ interface Besieged {
 
 async function playPhases(
   { idle, active, attackers, phaseMs }: SiegeOptions,
-  { watch, ordinary, crowd }: Besieged,
+  { edge, watch, ordinary, crowd }: Besieged,
   say: (line: string) => void,
 ): Promise<readonly Phase[]> {
   const phases: Phase[] = [];
@@ -101,13 +104,14 @@ async function playPhases(
       name,
       crowd: count,
       edge: await watch.since(),
+      lagP99Ms: await lagP99Ms(edge),
       ordinary: (await ordinary.order({ act: "tally" })) as OrdinaryTally,
     });
   };
   // What runs for the first time is slow, and belongs to no phase.
   await sleep(phaseMs / 2);
   await ordinary.order({ act: "tally" });
-  await watch.since();
+  await Promise.all([watch.since(), lagP99Ms(edge)]);
   await phase("ordinary requests alone", phaseMs);
   await phase("idle and active connections come", phaseMs, [
     ["idle", idle],
@@ -160,9 +164,20 @@ log: { level: warn, access: errors }
 `;
 }
 
+/** Since it was asked before. */
+async function lagP99Ms(edge: EdgeProcess): Promise<number> {
+  const [, seconds] =
+    /^meridian_event_loop_lag_seconds\{quantile="0.99"\} (\S+)$/m.exec(await scrape(edge)) ?? [];
+  return Number(seconds) * 1_000;
+}
+
+async function scrape({ adminUrl }: EdgeProcess): Promise<string> {
+  return (await fetch(`${adminUrl}/metrics`)).text();
+}
+
 /** What the edge counted of its refusals and cuts. */
-async function metricsOf({ adminUrl }: EdgeProcess): Promise<Readonly<Record<string, number>>> {
-  const text = await (await fetch(`${adminUrl}/metrics`)).text();
+async function metricsOf(edge: EdgeProcess): Promise<Readonly<Record<string, number>>> {
+  const text = await scrape(edge);
   const wanted = /^(meridian_(?:faults|heads_refused|connections_refused)_total\{.*\}) ([1-9]\d*)$/gm;
   return Object.fromEntries([...text.matchAll(wanted)].map(([, name = "", value]) => [name, Number(value)]));
 }
