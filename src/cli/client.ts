@@ -64,7 +64,7 @@ async function exchange(
 /** The remedy is in the problem's detail; only a missing token is better told in this tool's own words. */
 function explainProblem(status: number, answer: unknown): string {
   const { detail } = (answer ?? {}) as { detail?: unknown };
-  if (status === 401) return "the edge wants a valid token: give --token or set MERIDIAN_TOKEN";
+  if (status === 401) return "the edge wants a valid token: give --token-file or set MERIDIAN_TOKEN";
   return typeof detail === "string" ? detail : `the edge answered ${status}`;
 }
 

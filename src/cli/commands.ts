@@ -16,6 +16,7 @@ import {
   statusText,
   writeRegionText,
 } from "./render.ts";
+import { takeToken, tokenOptions } from "./token.ts";
 
 export interface Output {
   write(text: string): unknown;
@@ -51,6 +52,7 @@ interface ExplainOptions extends ClientOptions {
 
 /** Adds the commands that speak to a running edge's admin API. Bad usage is commander's to report. */
 export function addClientCommands(program: Command, io: ClientIo): void {
+  program.hook("preAction", (_, command) => takeToken(command, (text) => io.err.write(text)));
   addStatus(program, io);
   addDrain(program, io);
   addClose(program, io);
@@ -191,7 +193,7 @@ function changeCommand(program: Command, usage: string, description: string): Co
 }
 
 function clientCommand(program: Command, usage: string, description: string): Command {
-  return program
+  const command = program
     .command(usage)
     .description(description)
     .addOption(
@@ -200,8 +202,9 @@ function clientCommand(program: Command, usage: string, description: string): Co
         .default("http://127.0.0.1:9090")
         .argParser(httpUrl),
     )
-    .addOption(new Option("--token <token>", "a token of its admin.tokens").env("MERIDIAN_TOKEN"))
     .option("--json", "print JSON");
+  for (const option of tokenOptions()) command.addOption(option);
+  return command;
 }
 
 function httpUrl(text: string): string {

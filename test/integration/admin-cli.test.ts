@@ -221,7 +221,7 @@ describe("the client commands and an edge with tokens", () => {
     const change = await run(["undrain", "eu-west", "--token", "look", ...admin]);
     await edge.close();
     assert.deepEqual([without.exitStatus, withToken.exitStatus, change.exitStatus], [1, 0, 1]);
-    assert.match(without.err, /give --token or set MERIDIAN_TOKEN/);
+    assert.match(without.err, /give --token-file or set MERIDIAN_TOKEN/);
     assert.match(change.err, /screen is a viewer; this call needs the role operator/);
   });
 });
