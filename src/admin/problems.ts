@@ -71,12 +71,19 @@ export interface AdminProblem {
 
 const BY_STATUS: Readonly<Record<number, RefusalWord>> = { 413: "body_too_large", 415: "media_type" };
 
+/** Fastify repeats the path with its query, which is nobody's business. */
+const BY_CODE: Readonly<Record<string, string>> = {
+  FST_ERR_BAD_URL: "the path is not a valid URL",
+  FST_ERR_MAX_PARAM_LENGTH: "a part of the path is too long",
+};
+
 /** Any error as a refusal; what is not the client's doing says nothing of its cause. */
 export function refusalOf(error: unknown): Refusal {
   if (error instanceof Refusal) return error;
   const status = statusOf(error);
   if (error instanceof Error && status >= 400 && status < 500) {
-    return new Refusal(BY_STATUS[status] ?? "malformed", error.message);
+    const code = "code" in error ? String(error.code) : "";
+    return new Refusal(BY_STATUS[status] ?? "malformed", BY_CODE[code] ?? error.message);
   }
   return new Refusal("internal", "the cause is in the log, under this requestId");
 }
