@@ -25,6 +25,8 @@ export async function serveCommand(file: string, err: TextSink): Promise<0 | 1> 
     return 1;
   }
   const { config, warnings } = loaded;
+  // Nobody who reads no warnings keeps an edge from starting, nor does a full disk.
+  process.stderr.on("error", () => {});
   const sink = new LogSink(process.stdout);
   const log = createLogger({ level: config.log.level, edge: config.edge.id }, sink);
   const uncaught = new UncaughtErrors(log, systemClock);

@@ -1,5 +1,7 @@
+import { fstatSync } from "node:fs";
 import type { Writable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
+import { FileOutput, type Output, Unwritten } from "./file-output.ts";
 
 /** How much waits for a reader that does not read, in UTF-16 units; then lines are lost, never requests. */
 const MAX_WAITING = 4 * 1_024 * 1_024;
@@ -11,15 +13,15 @@ const MAX_WAITING = 4 * 1_024 * 1_024;
  * one write; {@link flush} before the process exits.
  */
 export class LogSink {
-  readonly #stream: Writable;
+  readonly #out: Output;
   #waiting: string[] = [];
   #waitingLength = 0;
   #dropped = 0;
   #unreported = 0;
   #recovered: (lines: number) => void = () => {};
 
-  constructor(stream: Writable) {
-    this.#stream = stream;
+  constructor(stream: Writable & { readonly fd?: number }) {
+    this.#out = isFile(stream.fd) ? new FileOutput(stream.fd) : stream;
     // Each write's own callback counts what was lost; without a listener the first EPIPE ends the process.
     stream.on("error", () => {});
   }
@@ -35,7 +37,7 @@ export class LogSink {
   }
 
   write(line: string): void {
-    if (this.#stream.writableLength + this.#waitingLength + line.length > MAX_WAITING) {
+    if (this.#out.writableLength + this.#waitingLength + line.length > MAX_WAITING) {
       this.#drop(1);
       return;
     }
@@ -48,7 +50,7 @@ export class LogSink {
   async flush(withinMs: number): Promise<void> {
     this.#handOver();
     const given = new AbortController();
-    const written = new Promise<void>((done) => this.#stream.write("", () => done()));
+    const written = new Promise<void>((done) => this.#out.write("", () => done()));
     await Promise.race([written, sleep(withinMs, undefined, { signal: given.signal }).catch(() => {})]);
     given.abort();
   }
@@ -59,8 +61,8 @@ export class LogSink {
     const text = this.#waiting.join("");
     this.#waiting = [];
     this.#waitingLength = 0;
-    this.#stream.write(text, (error) => {
-      if (error) this.#drop(lines);
+    this.#out.write(text, (error) => {
+      if (error) this.#drop(lines - (error instanceof Unwritten ? error.linesWritten : 0));
       else if (this.#unreported > 0) this.#reportDropped();
     });
   }
@@ -75,4 +77,8 @@ export class LogSink {
     this.#unreported = 0;
     this.#recovered(lines);
   }
+}
+
+function isFile(fd: number | undefined): fd is number {
+  return fd !== undefined && fstatSync(fd).isFile();
 }
