@@ -32,7 +32,7 @@ async function uncaught(edge: EdgeProcess): Promise<number> {
   return [...samples].reduce((sum, [, count]) => sum + Number(count), 0);
 }
 
-describe("errors that nobody catches", { concurrency: true }, () => {
+describe("errors that nobody catches", { concurrency: 2 }, () => {
   let world: SimulatedWorld;
   before(async () => {
     world = await startWorld();

@@ -8,7 +8,7 @@ import { eventually } from "./eventually.ts";
 import { freePort } from "./ports.ts";
 
 const MAIN = path.join(import.meta.dirname, "../../src/main.ts");
-const START_WITHIN_MS = 15_000;
+const START_WITHIN_MS = 30_000;
 const STOP_WITHIN_MS = 30_000;
 
 /** `meridian serve` as a process of its own. */
