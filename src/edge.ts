@@ -34,9 +34,11 @@ import { Sessions } from "./proxy/sessions.ts";
 import { prepareSettings, type Settings } from "./proxy/settings.ts";
 import { TunnelHandler } from "./proxy/tunnel.ts";
 import { WriteGate } from "./proxy/write-gate.ts";
+import { Drains } from "./regions/drains.ts";
 import { Prober } from "./regions/probes.ts";
 import { RegionTable } from "./regions/table.ts";
 import { Reloader } from "./reload.ts";
+import type { Populations } from "./routing/drain-estimate.ts";
 import { movesOf, objection } from "./routing/moves.ts";
 import type { Admission } from "./routing/region.ts";
 import { Shared } from "./shared.ts";
@@ -103,6 +105,7 @@ export class Edge {
   readonly #overload: Overload;
   readonly #connectionLimits: ConnectionLimits;
   readonly #server: EdgeServer;
+  readonly #drains: Drains;
   readonly #admin: ReturnType<typeof createAdmin>;
   readonly #metrics: Metrics;
   readonly #eventLog: EventLog;
@@ -192,6 +195,12 @@ export class Edge {
       this.tunnels.closeRegion(region);
       this.streams.closeRegion(region);
     });
+    this.#drains = new Drains({
+      clock,
+      view: () => this.table.view,
+      said: (region) => this.admissions.get().get(region),
+      there: (region) => this.#thereAt(region),
+    });
     this.#metrics = this.#measure();
     this.#admin = createAdmin(this.#adminParts(), log);
   }
@@ -255,6 +264,7 @@ export class Edge {
     await this.#member.close();
     await this.#prober.stop();
     await this.#admin.close();
+    this.#drains.close();
     await this.table.close();
     await this.pins.close();
     await this.#shared.close();
@@ -306,6 +316,15 @@ export class Edge {
     const setting = { view: this.table.view, rules: this.#settings.rules };
     const found = objection(region, admission, movesOf(region, admission, setting), setting);
     return found && `${found.why}. ${found.instead}`;
+  }
+
+  #thereAt(region: string): Populations {
+    return {
+      sessions: this.#sessions.count(region),
+      pins: this.pins.countAt(region, this.table.view.writeRegion),
+      tunnels: this.tunnels.counts().get(region) ?? 0,
+      streams: this.streams.counts().get(region) ?? 0,
+    };
   }
 
   #prepare(config: Config): Settings {
@@ -369,8 +388,8 @@ export class Edge {
         mode: this.table.view.moving ? "ro" : "rw",
         redis: this.#shared.redis,
       }),
-      sessions: (regionId) => this.#sessions.count(regionId),
-      tunnels: (regionId) => this.tunnels.counts().get(regionId) ?? 0,
+      there: (region) => this.#thereAt(region),
+      drains: this.#drains,
       identityPids: (kind, value) => this.#settings.identities.lookUp(kind, value)?.read ?? null,
     };
   }

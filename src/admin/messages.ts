@@ -177,6 +177,27 @@ const endpointAnswer = z.strictObject({
 
 const role = z.enum(["writer", "replica", "standby"]);
 
+/** Who is at a region, as far as this edge knows. */
+const there = {
+  sessions: z.int().nullable().describe("Sessions whose home it is, as far as this edge has seen."),
+  pins: z.int().describe("Users whom their writes through this edge pin to it."),
+  tunnels: z.int().describe("WebSockets."),
+  streams: z.int().describe("Event streams."),
+  requestsInFlight: z.int().describe("At this edge; tunnels and streams are among them."),
+};
+const estimatedEnd = instant
+  .nullable()
+  .describe("When nobody is left, by how those who are there get fewer; null when nothing can be said.");
+const drain = z
+  .strictObject({
+    since: instant.describe("Since when this edge has seen it drain."),
+    deadline: instant.nullable().describe("When it is closed, with everybody who is left."),
+    estimatedEnd,
+    ...there,
+  })
+  .nullable()
+  .describe("While it drains: whom it waits for, and until when. Null when it does not.");
+
 export const regionAnswer = z.strictObject({
   id: z.string(),
   role,
@@ -189,9 +210,8 @@ export const regionAnswer = z.strictObject({
   lagMs: milliseconds,
   fenced: z.boolean().describe("It takes writes of an epoch that is over, so nobody is sent there."),
   warmth: z.number().describe("Share of its traffic it takes while it comes back, 0 to 1."),
-  requestsInFlight: z.int(),
-  tunnels: z.int(),
-  sessions: z.int().nullable().describe("Sessions whose home it is, as far as this edge has seen."),
+  ...there,
+  drain,
   endpoints: z.array(endpointAnswer),
 });
 export const regionsAnswer = z.strictObject({ regions: z.array(regionAnswer) });
@@ -239,7 +259,7 @@ export const admissionAnswer = z.strictObject({
   dryRun: z.boolean(),
   before: admission,
   admission: admissionRecord,
-  affected: z.strictObject({ sessions: z.int().nullable(), requestsInFlight: z.int(), tunnels: z.int() }),
+  affected: z.strictObject({ ...there, estimatedEnd }).describe("Who is there now."),
   moves: z.array(move).describe("Where new traffic goes, in the end."),
 });
 

@@ -8,8 +8,10 @@ import type { CalendarStatus } from "../fleet/calendar.ts";
 import type { KnownEdge, Quorum } from "../fleet/edges.ts";
 import type { Move, Wanted } from "../fleet/move.ts";
 import type { Moved } from "../fleet/switchover.ts";
+import type { Drains } from "../regions/drains.ts";
 import type { RegionTable } from "../regions/table.ts";
 import type { DecisionInputs } from "../routing/decision.ts";
+import type { Populations } from "../routing/drain-estimate.ts";
 
 /** A request as an operator describes it. Header names in any case. */
 export interface DescribedRequest {
@@ -84,9 +86,9 @@ export interface AdminParts {
   warnings(): readonly ConfigProblem[];
   readiness(): Readiness;
   status(): EdgeStatus;
-  /** Sessions whose home is this region, as far as this edge has seen; null when not counted. */
-  sessions(regionId: string): number | null;
-  tunnels(regionId: string): number;
+  /** Who is at a region now, as far as this edge has seen. */
+  there(regionId: string): Populations;
+  readonly drains: Pick<Drains, "status" | "forecast">;
   /** The users that an identity stands for, one for each secret; null when no such identity is configured. */
   identityPids(kind: string, value: string): readonly Pid[] | null;
 }

@@ -97,8 +97,7 @@ async function change(wanted: AdmissionChange, parts: AdminParts): Promise<unkno
     why: record.reason,
     result: dryRun ? "dry-run" : "done",
   });
-  const { sessions, requestsInFlight, tunnels } = regionOf(before, parts);
-  const affected = { sessions, requestsInFlight, tunnels };
+  const affected = { ...thereAt(before, parts), estimatedEnd: forecastOf(region, record, parts) };
   return { region, dryRun, before: before.admission, admission: after, affected, moves };
 }
 
@@ -132,7 +131,28 @@ function find(id: string, parts: AdminParts): RegionStatus {
 function regionOf(status: RegionStatus, parts: AdminParts) {
   const { id } = status;
   const operator = shown(parts.admissions.get().get(id));
-  return { ...status, operator, tunnels: parts.tunnels(id), sessions: parts.sessions(id) };
+  return { ...status, operator, ...thereAt(status, parts), drain: drainOf(status, parts) };
+}
+
+/** Who is at a region. */
+function thereAt({ id, requestsInFlight }: RegionStatus, parts: AdminParts) {
+  return { ...parts.there(id), requestsInFlight };
+}
+
+function drainOf(status: RegionStatus, parts: AdminParts) {
+  const drain = parts.drains.status(status.id);
+  if (drain === null) return null;
+  const [since, deadline] = [instant(drain.sinceWallMs), instant(drain.deadlineWallMs)];
+  return { since, deadline, estimatedEnd: instant(drain.estimatedEndWallMs), ...thereAt(status, parts) };
+}
+
+/** Of a drain that has just begun, or would. */
+function forecastOf(region: string, { state, deadlineWallMs }: AdmissionRecord, { drains }: AdminParts) {
+  return state === "draining" ? instant(drains.forecast(region, deadlineWallMs)) : null;
+}
+
+function instant(wallMs: number | null): string | null {
+  return wallMs === null ? null : new Date(wallMs).toISOString();
 }
 
 function recordOf(
@@ -149,8 +169,7 @@ function recordOf(
 function shown(record: AdmissionRecord | undefined) {
   if (!record) return null;
   const { state, reason, by, sinceWallMs, deadlineWallMs } = record;
-  const deadline = deadlineWallMs === null ? null : new Date(deadlineWallMs).toISOString();
-  return { state, reason, by, since: new Date(sinceWallMs).toISOString(), deadline };
+  return { state, reason, by, since: instant(sinceWallMs), deadline: instant(deadlineWallMs) };
 }
 
 function settingOf({ table, config }: AdminParts): Setting {

@@ -12,6 +12,8 @@ import { table } from "./table.ts";
 /** What stands for "not known" or "none". */
 const NONE = "-";
 
+type There = AdmissionAnswer["affected"];
+
 type Colour = "green" | "yellow" | "red";
 
 const COLOURS: Readonly<Record<string, Colour>> = {
@@ -42,7 +44,20 @@ export function statusText(status: StatusAnswer, regions: readonly RegionAnswer[
     ...(status.edges > 1 ? [`${status.edges} edges`] : []),
   ].join(" · ");
   const move = status.move === null ? "" : `\n${moveLine(status.move)}`;
-  return `${head}${move}\n\n${regionTable(regions)}`;
+  const drains = regions.flatMap((region) => drainLine(region) ?? []).map((line) => `${line}\n`);
+  const below = drains.length === 0 ? "" : `\n${drains.join("")}`;
+  return `${head}${move}\n\n${regionTable(regions)}${below}`;
+}
+
+/** Whom a drain waits for. */
+function drainLine({ id, drain }: RegionAnswer): string | null {
+  if (drain === null) return null;
+  const { deadline, estimatedEnd } = drain;
+  const ends = [
+    ...(estimatedEnd === null ? [] : [`empty at about ${estimatedEnd}`]),
+    deadline === null ? "no deadline" : `closed at ${deadline}`,
+  ];
+  return `${id} drains: ${thereText(drain)}; ${ends.join(", ")}`;
 }
 
 function moveLine({ from, to, step, by, who, reason }: NonNullable<StatusAnswer["move"]>): string {
@@ -55,7 +70,8 @@ export function admissionText(answer: AdmissionAnswer): string {
   const head = dryRun
     ? `${region} is ${answer.before} and would be ${admission.state}${until}; nothing was changed`
     : `${region} was ${answer.before} and is ${admission.state}${until}`;
-  const there = `there now: ${affected.sessions ?? "unknown"} sessions, ${affected.requestsInFlight} requests in flight, ${affected.tunnels} tunnels`;
+  const end = affected.estimatedEnd === null ? "" : `; empty at the latest ${affected.estimatedEnd}`;
+  const there = `there now, at this edge: ${thereText(affected)}${end}`;
   const rows = moves.map(({ traffic, jurisdictions, before, after }) => [
     jurisdictions === null ? traffic : `${traffic} held in ${jurisdictions.join(", ")}`,
     destination(before),
@@ -63,6 +79,23 @@ export function admissionText(answer: AdmissionAnswer): string {
   ]);
   const columns = [{ title: "NEW TRAFFIC" }, { title: "WENT TO" }, { title: "GOES TO" }];
   return `${head}\n${there}\n\n${table(columns, rows)}`;
+}
+
+function thereText({
+  sessions,
+  pins,
+  tunnels,
+  streams,
+  requestsInFlight,
+}: Omit<There, "estimatedEnd">): string {
+  const counts = [
+    `${sessions ?? "unknown"} sessions`,
+    `${pins} pinned users`,
+    `${tunnels} tunnels`,
+    `${streams} event streams`,
+    `${requestsInFlight} requests in flight`,
+  ];
+  return counts.join(", ");
 }
 
 export function writeRegionText({

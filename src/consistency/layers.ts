@@ -157,6 +157,10 @@ export class PinLayers {
     return this.#local.count();
   }
 
+  countIn(region: string): number {
+    return this.#local.countIn(region);
+  }
+
   async close(): Promise<void> {
     await this.#feed?.close();
     this.#reassertions.clear();

@@ -7,6 +7,7 @@ import {
   foldedOf,
   type Held,
   holdOf,
+  isIn,
   isShared,
   MAX_WRITES_PER_USER,
   type Pid,
@@ -177,6 +178,13 @@ export class MemoryPinStore implements PinStore {
     const now = this.#clock.now();
     for (const [pid, user] of this.#users) this.#dropIfOver(pid, user, now);
     return this.#users.size;
+  }
+
+  /** Users pinned now by a write that this region took; it costs as much as {@link count}. */
+  countIn(region: string): number {
+    this.count();
+    const wroteThere = ({ writes }: User) => [...writes.keys()].some((member) => isIn(member, region));
+    return [...this.#users.values()].filter(wroteThere).length;
   }
 
   /** The user, whose pause ends now if it had one. */

@@ -178,6 +178,12 @@ export class Pins {
     return this.#layers.count();
   }
 
+  /** Of these users, those who are pinned to a region: the write region, or with several writers any that took a write. */
+  countAt(region: string, writeRegion: string | null): number {
+    if (this.#hasSeveralWriters) return this.#layers.countIn(region);
+    return region === writeRegion ? this.activeCount() : 0;
+  }
+
   /** Renews nothing any more. Pins in the shared store live out their time. */
   async close(): Promise<void> {
     for (const write of this.#open) write.settle("unknown");

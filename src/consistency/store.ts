@@ -52,6 +52,11 @@ export function writeIdIn(writeId: string, region: string | null): string {
   return region === null ? writeId : `${writeId}${IN_REGION}${region}`;
 }
 
+/** Whether it is of a write, or of several, that this region took. */
+export function isIn(member: string, region: string): boolean {
+  return member.split(IN_REGION)[1] === region;
+}
+
 /** As {@link FOLDED}, for a write of this id. */
 export function foldedOf(writeId: string): string {
   const at = writeId.indexOf(IN_REGION);

@@ -17,6 +17,7 @@ import { MemoryHash } from "../../src/fleet/memory-hash.ts";
 import { Switchover } from "../../src/fleet/switchover.ts";
 import { firstTopology, modeOf, TopologyStore } from "../../src/fleet/topology.ts";
 import { SILENT } from "../../src/regions/answer.ts";
+import { Drains } from "../../src/regions/drains.ts";
 import { RegionTable } from "../../src/regions/table.ts";
 import { reportOf } from "../../src/report.ts";
 import type { DecisionInputs } from "../../src/routing/decision.ts";
@@ -60,6 +61,8 @@ const REGIONS = {
   "ap-south": { role: "replica", endpoints: ["http://127.0.0.1:11/"] },
 };
 const LATENCIES_MS: Record<string, number> = { "us-east": 80, "eu-west": 12, "ap-south": 150 };
+/** Who is at every region. */
+export const THERE = { sessions: 7, pins: 1, tunnels: 2, streams: 3 };
 const SECRET = "a secret of the admin tests";
 
 export async function adminEdge(given: object = {}, admissions = new AdmissionStore(new MemoryHash())) {
@@ -84,6 +87,12 @@ export async function adminEdge(given: object = {}, admissions = new AdmissionSt
   const logged: string[] = [];
   const agent = new Agent();
 
+  const drains = new Drains({
+    clock: systemClock,
+    view: () => table.view,
+    said: (region) => admissions.get().get(region),
+    there: () => THERE,
+  });
   const parts: AdminParts = {
     clock: systemClock,
     events,
@@ -105,8 +114,8 @@ export async function adminEdge(given: object = {}, admissions = new AdmissionSt
     warnings: () => [],
     readiness: () => ({ ready: edge.reasons.length === 0, reasons: edge.reasons, overload: [] }),
     status: () => ({ edge: "edge-1", version: "0.1.0", uptimeSeconds: 61, mode: "rw", redis: "off" }),
-    sessions: () => 7,
-    tunnels: () => 2,
+    there: () => THERE,
+    drains,
     identityPids: (kind, value) => identities.lookUp(kind, value)?.read ?? null,
   };
   const log = pino({}, { write: (line: string) => void logged.push(line) });
@@ -129,6 +138,7 @@ export async function adminEdge(given: object = {}, admissions = new AdmissionSt
     close: async () => {
       await agent.close();
       await admin.close();
+      drains.close();
       await pins.close();
       await table.close();
     },

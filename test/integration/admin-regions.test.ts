@@ -4,7 +4,7 @@ import { admissionAnswer, regionAnswer, regionsAnswer } from "../../src/admin/me
 import { AdmissionStore } from "../../src/fleet/admissions.ts";
 import { MemoryHash } from "../../src/fleet/memory-hash.ts";
 import { SharedAway } from "../../src/fleet/shared-hash.ts";
-import { type AdminEdge, adminEdge, setHealth } from "./admin-edge.ts";
+import { type AdminEdge, adminEdge, setHealth, THERE } from "./admin-edge.ts";
 
 const REASON = { reason: "kernel update" };
 
@@ -89,7 +89,7 @@ describe("regions in the admin API", () => {
 
   it("says where new traffic goes and what is there now", async () => {
     const { json } = await edge.call("POST", "/v1/regions/eu-west/close", { body: REASON });
-    assert.deepEqual(json.affected, { sessions: 7, requestsInFlight: 0, tunnels: 2 });
+    assert.deepEqual(json.affected, { ...THERE, requestsInFlight: 0, estimatedEnd: null });
     assert.deepEqual(json.moves[0], {
       traffic: "reads",
       jurisdictions: null,

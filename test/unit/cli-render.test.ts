@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { AdmissionAnswer } from "../../src/admin/messages.ts";
-import { admissionText, paint } from "../../src/cli/render.ts";
+import type { AdmissionAnswer, RegionAnswer, StatusAnswer } from "../../src/admin/messages.ts";
+import { admissionText, paint, statusText } from "../../src/cli/render.ts";
 import { table } from "../../src/cli/table.ts";
 
 describe("a table for the terminal", () => {
@@ -42,7 +42,14 @@ describe("a change of admission in words", () => {
         since: "2026-01-01T00:00:00.000Z",
         deadline: null,
       },
-      affected: { sessions: null, requestsInFlight: 3, tunnels: 1 },
+      affected: {
+        sessions: null,
+        pins: 2,
+        tunnels: 1,
+        streams: 0,
+        requestsInFlight: 3,
+        estimatedEnd: null,
+      },
       moves: [
         {
           traffic: "reads",
@@ -68,7 +75,7 @@ describe("a change of admission in words", () => {
       admissionText(answer),
       [
         "eu is open and would be closed; nothing was changed",
-        "there now: unknown sessions, 3 requests in flight, 1 tunnels",
+        "there now, at this edge: unknown sessions, 2 pinned users, 1 tunnels, 0 event streams, 3 requests in flight",
         "",
         "NEW TRAFFIC       WENT TO  GOES TO",
         "reads held in eu  eu       refused (residency)",
@@ -77,4 +84,65 @@ describe("a change of admission in words", () => {
       ].join("\n"),
     );
   });
+});
+
+describe("a drain in words", () => {
+  const there = { sessions: 12, pins: 0, tunnels: 3, streams: 1, requestsInFlight: 4 };
+  const region: RegionAnswer = {
+    id: "eu",
+    role: "replica",
+    jurisdiction: null,
+    weight: 100,
+    health: "up",
+    admission: "draining",
+    operator: null,
+    latencyMs: 12,
+    lagMs: null,
+    fenced: false,
+    warmth: 1,
+    ...there,
+    drain: null,
+    endpoints: [],
+  };
+  const status: StatusAnswer = {
+    edge: "edge-1",
+    version: "0.1.0",
+    uptimeSeconds: 61,
+    configVersion: 1,
+    epoch: 1,
+    writeRegion: "us",
+    mode: "rw",
+    move: null,
+    edges: 1,
+    consistency: "strict",
+    redis: "off",
+  };
+  const since = "2026-01-01T00:00:00.000Z";
+  const rows: [string, RegionAnswer["drain"], string[]][] = [
+    ["is not there when nothing drains", null, []],
+    [
+      "says whom it waits for, until when, and how long that will take",
+      { since, deadline: "2026-01-01T00:10:00.000Z", estimatedEnd: "2026-01-01T00:04:00.000Z", ...there },
+      [
+        "eu drains: 12 sessions, 0 pinned users, 3 tunnels, 1 event streams, 4 requests in flight; " +
+          "empty at about 2026-01-01T00:04:00.000Z, closed at 2026-01-01T00:10:00.000Z",
+      ],
+    ],
+    [
+      "says nothing of an end that nobody knows",
+      { since, deadline: null, estimatedEnd: null, ...there, sessions: null },
+      [
+        "eu drains: unknown sessions, 0 pinned users, 3 tunnels, 1 event streams, 4 requests in flight; no deadline",
+      ],
+    ],
+  ];
+  for (const [name, drain, expected] of rows) {
+    it(name, () => {
+      const lines = statusText(status, [{ ...region, drain }]).split("\n");
+      assert.deepEqual(
+        lines.filter((line) => line.includes("drains:")),
+        expected,
+      );
+    });
+  }
 });

@@ -355,3 +355,26 @@ describe("a user who writes all day", () => {
     assert.equal(edge().bearsRead(["bot"]), true);
   });
 });
+
+describe("the users who are pinned to a region", () => {
+  it("are all who are pinned, at the write region, and nobody elsewhere", () => {
+    const here = edge();
+    here.open(["u"], "us").settle("committed");
+    here.open(["v"], "us");
+    assert.deepEqual([here.countAt("us", "us"), here.countAt("eu", "us")], [2, 0]);
+    nowMs += WINDOW_MS;
+    assert.equal(here.countAt("us", "us"), 1);
+  });
+
+  it("are with several writers those who wrote there, as long as they are pinned", () => {
+    const config = configSchema.parse({ regions: {}, routing: { topology: "multi-writer" } });
+    const here = new Pins(config, { clock, events, store: null });
+    here.open(["u"], "us").settle("committed");
+    here.open(["v"], "us").settle("committed");
+    here.open(["v"], "eu").settle("committed");
+    here.open(["w"], "eu-west").settle("committed");
+    assert.deepEqual([here.countAt("us", null), here.countAt("eu", null)], [2, 1]);
+    nowMs += WINDOW_MS;
+    assert.equal(here.countAt("us", null), 0);
+  });
+});
