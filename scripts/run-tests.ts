@@ -1,14 +1,27 @@
-import { spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { globSync } from "node:fs";
 import { availableParallelism } from "node:os";
 
 /**
- * Runs the tests: `node scripts/run-tests.ts [WORD]...` runs the files whose path has one of the words, all
- * of them without a word. Most tests wait for sockets, so two files at a time fit one core.
+ * Runs the tests: `node scripts/run-tests.ts [WORD]...` runs the files whose path has one of the words, all of them
+ * without a word; each as a process of its own. Most tests wait for sockets, so two at a time fit one core.
+ *
+ * Two files at a time are also each other's noise. A file that fails is run once more by itself: what fails then too has
+ * failed, and what does not is named, for it should be mended.
  */
-const TEST_TIMEOUT_MS = 180_000;
-/** A test that fails before its clean-up leaves sockets open, and its file would never end. */
-const RUN_TIMEOUT_MS = 900_000;
+const TEST_TIMEOUT_MS = 120_000;
+/** A test that leaves a socket or a timer open keeps its file from ever ending; by itself such a file is ended by force. */
+const FILE_TIMEOUT_MS = 150_000;
+/** More files than these are no noise. */
+const MOST_REPEATED = 8;
+
+interface Result {
+  readonly file: string;
+  readonly passed: number;
+  readonly failed: number;
+  /** Why it has failed though none of its tests has; null when it has not. */
+  readonly flaw: string | null;
+}
 
 const words = process.argv.slice(2);
 const wanted = (file: string) => words.length === 0 || words.some((word) => file.includes(word));
@@ -18,19 +31,74 @@ if (files.length === 0) {
   process.exit(1);
 }
 
-const concurrency = Math.max(2, availableParallelism());
-const { status } = spawnSync(
-  process.execPath,
-  [
-    "--test",
-    "--test-reporter=spec",
-    `--test-concurrency=${concurrency}`,
-    `--test-timeout=${TEST_TIMEOUT_MS}`,
-    // Where nobody waits, a socket that a test has leaked must not hold up the run. Elsewhere it should be noticed;
-    // and forced, a failing file may lose the end of its report.
-    ...(process.env.CI === undefined ? [] : ["--test-force-exit"]),
-    ...files,
-  ],
-  { stdio: "inherit", timeout: RUN_TIMEOUT_MS },
+const first = await runFiles(files, Math.max(2, availableParallelism()), []);
+const failures = first.filter(isFailed).map(({ file }) => file);
+const again =
+  failures.length <= MOST_REPEATED && files.length > 1
+    ? await runFiles(failures, 1, ["--test-force-exit"])
+    : [];
+const results = first.map((result) => again.find(({ file }) => file === result.file) ?? result);
+const failed = results.filter(isFailed);
+const unsteady = failures.filter((file) => !failed.some((result) => result.file === file));
+if (unsteady.length > 0) say(`passed only when run alone: ${unsteady.join(", ")}`);
+for (const { file, flaw, failed: count } of failed) say(`FAILED ${file}: ${flaw ?? `${count} tests`}`);
+say(
+  `${sum(results.map(({ passed }) => passed))} passed, ${sum(failed.map((each) => Math.max(each.failed, 1)))} failed`,
 );
-process.exitCode = status ?? 1;
+process.exitCode = failed.length === 0 ? 0 : 1;
+
+async function runFiles(
+  these: readonly string[],
+  concurrency: number,
+  options: readonly string[],
+): Promise<readonly Result[]> {
+  const left = [...these];
+  const results: Result[] = [];
+  const work = async (): Promise<void> => {
+    for (let file = left.shift(); file !== undefined; file = left.shift())
+      results.push(await runFile(file, options));
+  };
+  await Promise.all(Array.from({ length: concurrency }, work));
+  return results;
+}
+
+/** Its report is printed when it is complete, so that two do not mix. */
+function runFile(file: string, more: readonly string[]): Promise<Result> {
+  const options = ["--test-reporter=spec", `--test-timeout=${TEST_TIMEOUT_MS}`, ...more];
+  const child = spawn(process.execPath, [...options, file], { stdio: ["ignore", "pipe", "pipe"] });
+  let report = "";
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding("utf8").on("data", (text: string) => {
+      report += text;
+    });
+  let flaw: string | null = null;
+  const overdue = setTimeout(() => {
+    flaw = `not over after ${FILE_TIMEOUT_MS / 1_000} s`;
+    child.kill("SIGKILL");
+  }, FILE_TIMEOUT_MS);
+  return new Promise((resolve) => {
+    child.once("close", (status) => {
+      clearTimeout(overdue);
+      process.stdout.write(`${file}\n${report}`);
+      const [passed, counted] = [countOf("pass", report), countOf("fail", report)];
+      const crashed = status !== 0 && counted === 0 ? `its process ended with ${status}` : null;
+      resolve({ file, passed, failed: counted, flaw: flaw ?? crashed });
+    });
+  });
+}
+
+function isFailed({ failed, flaw }: Result): boolean {
+  return failed > 0 || flaw !== null;
+}
+
+function countOf(word: string, report: string): number {
+  return Number(new RegExp(`^ℹ ${word} (\\d+)$`, "m").exec(report)?.[1] ?? 0);
+}
+
+function sum(counts: readonly number[]): number {
+  return counts.reduce((total, count) => total + count, 0);
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
