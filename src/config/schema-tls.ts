@@ -40,6 +40,7 @@ export const https = z.strictObject({
     "The certificate in PEM, and behind it those that lead to its authority; shown for every name that no other is for.",
   ),
   keyFile,
+  http2: z.boolean().default(true).describe("Whether HTTP/2 is offered beside HTTP/1.1."),
   certificates: z.array(certificate).default([]).describe("Further certificates, for other host names."),
   minVersion: z
     .enum(["TLSv1.2", "TLSv1.3"])

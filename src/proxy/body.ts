@@ -46,8 +46,9 @@ export class RequestBody {
     this.#res = res;
     this.#awaitsContinue = awaitsContinue;
     const length = req.headers["content-length"];
-    this.present =
+    const isFramed =
       req.headers["transfer-encoding"] !== undefined || (length !== undefined && Number(length) > 0);
+    this.present = req.hasBody ?? isFramed;
   }
 
   /** Whether bytes of it may still be on their way to us. */

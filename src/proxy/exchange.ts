@@ -69,7 +69,8 @@ export class Exchange {
   /** Of the body, as the client has announced them; null when it has not. */
   get declaredBytes(): number | null {
     const { "content-length": length, "transfer-encoding": encoding } = this.req.headers;
-    return encoding === undefined ? Number(length ?? 0) : null;
+    if (encoding !== undefined || (length === undefined && this.req.hasBody === true)) return null;
+    return Number(length ?? 0);
   }
 
   get secure(): boolean {

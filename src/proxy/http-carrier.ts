@@ -1,5 +1,6 @@
 import type { Clock } from "../clock.ts";
 import type { Fault } from "../errors.ts";
+import type { RequestRecord } from "../events.ts";
 import type { Endpoint } from "../regions/table.ts";
 import { RequestBody } from "./body.ts";
 import { type AttemptResult, type Carrier, unsent } from "./carrier.ts";
@@ -27,6 +28,8 @@ export interface HttpCarrierParts extends ResponseParts {
   readonly streams: LongLived;
 }
 
+const PROTOCOLS: Readonly<Record<string, RequestRecord["protocol"]>> = { "1.0": "http/1.0", "2.0": "h2" };
+
 /** Carries a request: undici to the region, its answer streamed into node:http's response. */
 export class HttpCarrier implements Carrier {
   readonly holdsHead = true;
@@ -49,7 +52,7 @@ export class HttpCarrier implements Carrier {
   }
 
   get protocol() {
-    return this.#req.httpVersion === "1.0" ? ("http/1.0" as const) : ("http/1.1" as const);
+    return PROTOCOLS[this.#req.httpVersion] ?? "http/1.1";
   }
 
   get gone(): boolean {

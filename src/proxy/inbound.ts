@@ -18,6 +18,10 @@ export interface InboundRequest {
   readonly headers: IncomingHttpHeaders;
   readonly rawHeaders: readonly string[];
   readonly socket: InboundConnection;
+  /** Whether a body comes with it, where that is not for the headers to say. */
+  readonly hasBody?: boolean;
+  /** Why nobody can tell where it goes, where the version of HTTP has ways of its own for that. */
+  readonly misaddressed?: string | null;
   /** Whether all of it has arrived. */
   readonly complete: boolean;
   readonly destroyed: boolean;

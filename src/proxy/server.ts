@@ -1,10 +1,12 @@
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
+import type { TLSSocket } from "node:tls";
 import type { Config } from "../config/schema.ts";
 import type { Fault } from "../errors.ts";
 import { Acceptor } from "./acceptor.ts";
 import type { ConnectionLimits } from "./connection-limits.ts";
 import { Http1 } from "./http1.ts";
+import { Http2 } from "./http2.ts";
 import type { InboundRequest, InboundResponse } from "./inbound.ts";
 import { TlsEnd } from "./tls.ts";
 
@@ -28,6 +30,7 @@ export interface Ports {
 /** What clients speak to: the ports they come in by, and the protocols that are spoken there. */
 export class EdgeServer {
   readonly #http1: Http1;
+  readonly #http2: Http2;
   readonly #http: Acceptor;
   readonly #tls: TlsEnd | null;
   readonly #https: Acceptor | null;
@@ -35,7 +38,13 @@ export class EdgeServer {
   constructor(config: Config, handlers: Handlers, limits: ConnectionLimits) {
     const { https } = config.listen;
     const http1 = new Http1(config, handlers);
-    const tls = https === undefined ? null : new TlsEnd(https, (socket) => http1.serve(socket));
+    const http2 = new Http2(config, handlers);
+    const secured = (socket: TLSSocket): void => {
+      if (socket.alpnProtocol === "h2") http2.serve(socket, socket);
+      else http1.serve(socket);
+    };
+    const tls = https === undefined ? null : new TlsEnd(https, secured);
+    this.#http2 = http2;
     this.#http1 = http1;
     this.#http = new Acceptor((socket) => {
       if (limits.admit(socket, { inClear: true })) http1.serve(socket);
@@ -66,12 +75,14 @@ export class EdgeServer {
     const { https } = config.listen;
     if (https !== undefined) this.#tls?.configure(https);
     this.#http1.configure(config);
+    this.#http2.configure(config);
   }
 
   /** Takes no new connections and closes idle ones; resolves when the last request has ended, or was {@link cut}. */
   async close(): Promise<void> {
     const closed = Promise.all([this.#http.close(), this.#https?.close()]);
     this.#closeIdle();
+    this.#http2.close();
     const sweep = setInterval(() => this.#closeIdle(), SWEEP_MS);
     await closed;
     clearInterval(sweep);

@@ -25,6 +25,7 @@ const MAX_PORT = 65_535;
  */
 export function readTarget(req: InboundRequest): Target | string {
   const url = req.url ?? "";
+  if (req.misaddressed) return req.misaddressed;
   const hosts = countOf(req.rawHeaders, "host");
   if (hosts > 1) return "more than one Host header";
   if (hosts === 0 && req.httpVersion === "1.1") return "no Host header";

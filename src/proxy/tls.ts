@@ -49,7 +49,7 @@ export class TlsEnd {
     const options = contextOptions(https, https);
     const server = createServer({
       ...options,
-      ALPNProtocols: ["http/1.1"],
+      ALPNProtocols: https.http2 ? ["h2", "http/1.1"] : ["http/1.1"],
       SNICallback: (servername, found) => found(null, certificates.for(servername) ?? undefined),
       handshakeTimeout: HANDSHAKE_MS,
     });

@@ -138,8 +138,9 @@ describe("the edge over TLS", { skip: withoutOpenssl }, () => {
     });
   }
 
-  test("agrees on http/1.1 by ALPN, does without ALPN, and refuses other protocols alone", async (t) => {
+  test("agrees on h2 or http/1.1 by ALPN, does without ALPN, and refuses other protocols alone", async (t) => {
     assert.equal((await handshake(t, { ALPNProtocols: ["http/1.1"] })).alpnProtocol, "http/1.1");
+    assert.equal((await handshake(t, { ALPNProtocols: ["http/1.1", "h2"] })).alpnProtocol, "h2");
     assert.equal((await handshake(t, { ALPNProtocols: ["spdy/3", "http/1.1"] })).alpnProtocol, "http/1.1");
     assert.equal((await handshake(t)).alpnProtocol, false);
     await assert.rejects(handshake(t, { ALPNProtocols: ["spdy/3"] }), /no application protocol/i);
