@@ -14,7 +14,6 @@ const OWN_PREFIX = "x-meridian-";
 /** RFC 9110 §7.6.1, and what older software sends beside `Connection`. */
 const HOP_BY_HOP: ReadonlySet<string> = new Set([
   "connection",
-  "http2-settings",
   "keep-alive",
   "proxy-connection",
   "proxy-authenticate",

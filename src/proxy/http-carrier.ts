@@ -112,7 +112,9 @@ export class HttpCarrier implements Carrier {
   }
 
   refuse(exchange: Exchange, fault: Fault, detail?: string): void {
-    const close = this.body.withheld || ENDS_CONNECTION.has(fault) || this.#parts.dismisses();
+    // In HTTP/2 what is wrong with one request is nothing to the others of its connection.
+    const spoils = this.protocol !== "h2" && (this.body.withheld || ENDS_CONNECTION.has(fault));
+    const close = spoils || this.#parts.dismisses();
     refuse(this.#res, fault, exchange.passage.requestId, close, detail);
     if (!close) this.body.discard();
   }

@@ -71,6 +71,9 @@ export class Http2Response implements InboundResponse {
     if (isDismissal(headers)) this.#dismiss();
   }
 
+  /** They are out once they are written. */
+  flushHeaders(): void {}
+
   write(chunk: Buffer): boolean {
     return this.#isBodiless || this.#stream.write(chunk);
   }

@@ -8,6 +8,7 @@ import {
 } from "node:http2";
 import type { Socket } from "node:net";
 import type { Config } from "../config/schema.ts";
+import type { Fault } from "../errors.ts";
 import { type Http2Head, Http2Request } from "./http2-request.ts";
 import { Http2Response } from "./http2-response.ts";
 import type { InboundConnection } from "./inbound.ts";
@@ -76,12 +77,18 @@ export class Http2 {
   ): void {
     const req = new Http2Request(stream, head, connection);
     const res = new Http2Response(stream, req, () => conversation.end());
-    if (req.rawHeaders.length / 2 > this.#config.limits.maxHeaders) {
-      this.#handlers.headRefused("header_too_large");
-      refuse(res, "header_too_large", randomUUID(), false);
+    const fault = this.#faultOf(req);
+    if (fault !== null) {
+      this.#handlers.headRefused(fault);
+      refuse(res, fault, randomUUID(), false);
       return;
     }
     this.#handlers.request(req, res, req.headers.expect?.toLowerCase() === "100-continue");
+  }
+
+  #faultOf({ method, rawHeaders }: Http2Request): Fault | null {
+    if (method === "CONNECT") return "not_implemented";
+    return rawHeaders.length / 2 > this.#config.limits.maxHeaders ? "header_too_large" : null;
   }
 }
 

@@ -373,7 +373,7 @@ const checks: readonly Check[] = [
     [pseudo(METHOD, SCHEME, [":authority", "me@localhost"], PATH)],
     malformed,
   ],
-  ["8.5", "CONNECT is refused", [pseudo([":method", "CONNECT"], AUTHORITY)], { status: 400 }],
+  ["8.5", "CONNECT is refused", [pseudo([":method", "CONNECT"], AUTHORITY)], { status: 501 }],
   ["8.5", "CONNECT with a :path", [pseudo([":method", "CONNECT"], AUTHORITY, PATH)], malformed],
   [
     "RFC 8441",
