@@ -5,6 +5,10 @@ const EVENT_PATIENCE_MS = 2_000;
 const BLANK_LINE = /(?:\n\n|\r\r|\r\n\r\n)$/;
 const LONGEST_BLANK_LINE = 4;
 
+export function isEventStreamType(contentType: string): boolean {
+  return /^text\/event-stream\s*(?:;|$)/i.test(contentType);
+}
+
 /** Whether an answer is an event stream, and may be ended when nobody asks: one that says how long it is may not. */
 export function isEventStream(
   method: string,
@@ -12,8 +16,9 @@ export function isEventStream(
   headers: Record<string, string | string[] | undefined>,
 ): boolean {
   const [type = ""] = [headers["content-type"]].flat();
-  const isStream = /^text\/event-stream\s*(?:;|$)/i.test(type);
-  return method === "GET" && status === 200 && isStream && headers["content-length"] === undefined;
+  return (
+    method === "GET" && status === 200 && isEventStreamType(type) && headers["content-length"] === undefined
+  );
 }
 
 /**

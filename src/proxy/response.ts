@@ -8,6 +8,7 @@ import { type Hold, isAppliedEverywhere, joinedHolds } from "../routing/hold.ts"
 import { pinWindowMs } from "../routing/lag.ts";
 import type { Position } from "../routing/position.ts";
 import { settleAffinity } from "./affinity-cookie.ts";
+import { isEventStreamType } from "./event-stream.ts";
 import { positionOf, wroteBy } from "./evidence.ts";
 import type { Exchange } from "./exchange.ts";
 import type { HeaderList, RegionHead, RegionWord } from "./headers.ts";
@@ -37,6 +38,8 @@ export function answerHead(
 ): HeaderList | Promise<HeaderList> | null {
   exchange.headAtMs = parts.clock.now();
   if (region.status === MISDIRECTED && exchange.writes) return null;
+  // It goes on for as long as its client likes, and what is acknowledged is in its head.
+  if (isStream(region)) exchange.writeEnded();
   exchange.wrote = region.word.wrote;
   exchange.position = region.word.position;
   const { mode } = exchange.settings.config.consistency;
@@ -46,6 +49,11 @@ export function answerHead(
     pushToken(region.headers, exchange, parts);
     return ownHeaders(exchange, region.headers, parts);
   });
+}
+
+function isStream({ headers }: RegionHead): boolean {
+  const type = headers[headers.findIndex((name) => name.toLowerCase() === "content-type") + 1] ?? "";
+  return isEventStreamType(type);
 }
 
 /** Resolves when the pin is recorded, or when the operator's rule for an absent Redis lets the head go. */

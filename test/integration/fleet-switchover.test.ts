@@ -216,6 +216,16 @@ describe("the write region of a fleet", { concurrency: 3 }, () => {
     assert.equal(us.writes.length, 0);
   });
 
+  test("a write whose answer is an event stream is waited for until its head", async (t) => {
+    const { us, edges } = await stage(t);
+    us.streams = true;
+    const stream = await request(`${edges[1]?.httpUrl}/chat`, { method: "POST" });
+    assert.equal((await move(edges[0])).status, 200);
+    assert.equal(stream.statusCode, 200);
+    assert.ok(!stream.body.destroyed, "it goes on");
+    stream.body.on("error", () => undefined).destroy();
+  });
+
   test("the fleet moves the write region by itself when most edges see it down, and fences it when it is back", async (t) => {
     const { us, eu, ap, hook, edges } = await stage(t, { mode: "automatic", after: "1s" });
     ap.position = eu.position - 4;

@@ -10,6 +10,8 @@ export class DatabaseRegion {
   writer: boolean;
   epoch = 1;
   position = 16;
+  /** Answers writes with an event stream that does not end. */
+  streams = false;
   /** The epochs of the writes that it has taken. */
   readonly writes: number[] = [];
   readonly scripted: ScriptedRegion;
@@ -23,6 +25,10 @@ export class DatabaseRegion {
       const told = Number(req.headers["x-meridian-write-epoch"]);
       if (!this.writer || told !== this.epoch) return void res.writeHead(421).end();
       this.writes.push(told);
+      if (this.streams) {
+        res.writeHead(200, { "content-type": "text/event-stream" }).write("data: begun\n\n");
+        return;
+      }
       this.position += 1;
       res.writeHead(200, { "x-meridian-position": `${this.epoch}:${this.at}` }).end("written");
     });

@@ -99,4 +99,16 @@ describe("the gate that writes pass", () => {
     moving(false);
     await Promise.all(held);
   });
+
+  it("refuses who comes when the bodies that Node has read of those that wait take too much", async () => {
+    const { gate, moving } = gateOf();
+    const big = Array.from({ length: 481 }, () => gate.untilResumed(PATIENCE_MS, null));
+    assert.equal(await gate.untilResumed(PATIENCE_MS, 1_000_000), null);
+    const small = gate.untilResumed(PATIENCE_MS, 10);
+    assert.equal(gate.held, 482);
+    for (const one of [...big, small]) void one.then((entered) => entered?.());
+    moving(false);
+    await Promise.all([...big, small]);
+    assert.equal(gate.held, 0);
+  });
 });
