@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import { type buildConnector, Client, type Dispatcher } from "undici";
+import { hearOut } from "./hear-out.ts";
 
 /** A handler of requests that wants to know what they go over. */
 export interface ConnectionHandler extends Dispatcher.DispatchHandler {
@@ -68,6 +69,7 @@ function kept(connect: buildConnector.connector, present: Present): buildConnect
   return (options, callback) =>
     connect(options, (...made) => {
       present.socket = made[1];
+      if (made[1]) hearOut(made[1]);
       present.address = made[1]?.remoteAddress ?? null;
       present.requests = 0;
       callback(...made);

@@ -253,6 +253,23 @@ test("uploads that are refused early do not take the region out of service", asy
   assert.equal(edge.table.view.byId.get("main")?.health, "up");
 });
 
+test("an upload that a region refuses and cuts off is refused in the region's words", async (t) => {
+  const main: RequestListener = ({ socket }) => {
+    socket.pause();
+    socket.write("HTTP/1.1 413 Too Large\r\nconnection: close\r\ncontent-length: 9\r\n\r\ntoo large");
+    // What it has not read makes the kernel answer with a reset.
+    socket.destroySoon();
+  };
+  const { edge } = await scripted(t, { main });
+  for (let i = 0; i < 10; i += 1) {
+    const { statusCode, body } = await request(edge.httpUrl, {
+      method: "POST",
+      body: Buffer.alloc(4_000_000),
+    });
+    assert.deepEqual([statusCode, await body.text()], [413, "too large"]);
+  }
+});
+
 test("a chunk that is no chunk ends the connection without a word into the answer under way", async (t) => {
   const { edge, records } = await scripted(t, { main: (_req, res) => void res.write("begun") });
   const socket = connect(Number(new URL(edge.httpUrl).port), "127.0.0.1");

@@ -105,6 +105,12 @@ export const EARLY_ANSWERS = inGroup("early answers", [
     ends: "reset",
     may: ["passed", "refused", "cut"],
   }),
+  early("a 413 that resets in the middle of a large body", OK.replace("200 OK", "413 Too Large"), {
+    status: 413,
+    ends: "reset",
+    send: [`POST /{id} HTTP/1.1\r\nHost: raw.test\r\nContent-Length: 1000000\r\n\r\n`, "a".repeat(1_000_000)],
+    may: ["passed", "refused", "cut"],
+  }),
   early("a 200 before the body", OK),
   early("an answer and a second one before the body", OK + POISON),
   early("an answer while a chunked body is sent", OK, {
