@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { readFile, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import { Writable } from "node:stream";
 import { after, before, describe, it } from "node:test";
 import { request } from "undici";
@@ -37,6 +39,8 @@ const HIDDEN = [
 const CRASHING = `data:text/javascript,process.on('SIGUSR2', () => {
   const secret = process.env.MERIDIAN_SECRET;
   const given = { command: { name: 'auth', args: [secret] }, input: 'redis://:' + secret, headers: { cookie: secret } };
+  process.report.excludeNetwork = true;
+  console.error('report', JSON.stringify(process.report.getReport()));
   Promise.reject(Object.assign(new Error('rejected at redis://:' + secret + '@h'), given));
   throw Object.assign(new Error('crashed at https://h/x?token=' + secret, { cause: given }), given);
 })`;
@@ -51,7 +55,9 @@ function configuration(redisUrl: string): string {
       pinKeys: [PIN_KEY],
       identity: [{ header: "authorization" }, { cookie: "session" }, { header: "x-user" }],
     },
-    failover: { hook: { url: `https://ops:${MARK}@127.0.0.1:1/promote?key=${MARK}` } },
+    failover: {
+      hook: { url: `https://ops:${MARK}@127.0.0.1:1/promote?key=${MARK}`, token: `${MARK}-to-the-hook` },
+    },
   });
 }
 
@@ -85,14 +91,18 @@ async function call(url: string, options: Parameters<typeof request>[1] = {}) {
 
 describe("secrets, identities and query strings", () => {
   let world: SimulatedWorld;
+  let folder: string;
   let redis: RedisServer;
+  let stored: string;
   let impostor: RedisServer | undefined;
   let edge: EdgeProcess;
   let stream: Awaited<ReturnType<typeof listen>>;
 
   before(async () => {
     world = await startWorld();
-    redis = await startRedis({ options: ["--requirepass", `${MARK}-redis`] });
+    folder = await mkdtemp(path.join(tmpdir(), "meridian-secrets-"));
+    const dump = ["--dir", folder, "--dbfilename", "dump.rdb", "--rdbcompression", "no"];
+    redis = await startRedis({ options: ["--requirepass", `${MARK}-redis`, ...dump] });
     const yaml = configuration(`redis://:${MARK}-redis@127.0.0.1:${redis.port}`);
     edge = await startEdgeProcess(edgeYaml(world, yaml), {
       environment: {
@@ -103,6 +113,7 @@ describe("secrets, identities and query strings", () => {
     stream = await listen(edge.adminUrl, AS_OPERATOR);
     await users();
     await strangers();
+    stored = await everythingInRedis();
     await operators();
     await faults();
   });
@@ -113,7 +124,13 @@ describe("secrets, identities and query strings", () => {
     await redis?.stop();
     await impostor?.stop();
     await world?.stop();
+    await rm(folder, { recursive: true, force: true });
   });
+
+  async function everythingInRedis(): Promise<string> {
+    await redis.command(`AUTH ${MARK}-redis\r\nSAVE`);
+    return readFile(path.join(folder, "dump.rdb"), "latin1");
+  }
 
   async function users(): Promise<void> {
     for (const method of ["GET", "PUT", "GET", "DELETE", "OPTIONS"] as const) {
@@ -187,6 +204,9 @@ describe("secrets, identities and query strings", () => {
     await call(`${adminUrl}/v1/regions/%zz${QUERY}`, { headers: AS_OPERATOR });
     const { headers } = await call(`${edge.httpUrl}/items/a${QUERY}`, { headers: USER });
     await call(`${adminUrl}/v1/decisions/${headers["x-request-id"]}`, { headers: AS_OPERATOR });
+
+    const move = await post("/v1/write-region", { region: "eu-west", reason: "a reason", force: true });
+    assert.match(move.text, /the hook failed/);
 
     await editConfig((config) => {
       config.secrets.unshift(`${MARK}-a-newer-secret`);
@@ -264,6 +284,7 @@ describe("secrets, identities and query strings", () => {
       '"msg":"configuration reloaded"',
       '"msg":"configuration rejected"',
       '"msg":"uncaught"',
+      '"javascriptHeap"',
       "crashed at https://h/x?[redacted]",
       "rejected at redis://[redacted]@h",
     ]) {
@@ -277,6 +298,13 @@ describe("secrets, identities and query strings", () => {
     for (const name of ["audited", "configReloaded", "redisState"])
       assert.ok(names.has(name), `${name} among ${[...names]}`);
     assertHidden("an event", JSON.stringify(stream.seen));
+  });
+
+  it("are not in Redis", () => {
+    for (const sign of ["meridian:born", "}:p:", "edge-under-test"]) {
+      assert.ok(stored.includes(sign), `${sign} in ${stored}`);
+    }
+    assertHidden("Redis", stored);
   });
 
   it("are in nothing that the admin API shows, nor in the metrics", async () => {
