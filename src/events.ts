@@ -54,7 +54,7 @@ export type AffinityResult = "hit" | "moved" | "new" | "kept" | "none";
 export type OverloadCause = "event_loop" | "memory";
 
 /** Why a connection is not taken: the limit of the file, of this process' descriptors, of its address, or an overload. */
-export type ConnectionRefusal = "connections" | "descriptors" | "address" | OverloadCause;
+export type ConnectionRefusal = "connections" | "descriptors" | "address" | "proxy_header" | OverloadCause;
 
 /** What happens inside an edge, for whoever watches. Emitted synchronously; listeners must not throw. */
 export interface EdgeEvents {

@@ -4,7 +4,6 @@ import { closest } from "./spelling.ts";
 
 /** Keys that the product has names for but this version does not have, and what to do until then. */
 const LATER: Readonly<Record<string, string>> = {
-  "listen.proxyProtocol": "it comes in a later version; until then send X-Forwarded-For from trustedProxies",
   "schedule.drills": "it comes in a later version; until then drain and undrain through the admin API",
 };
 

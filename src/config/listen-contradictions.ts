@@ -6,6 +6,7 @@ import type { Config } from "./schema.ts";
 export const listenContradictions: readonly ConfigRule[] = [
   { about: ["listen", "admin"], find: samePort },
   { about: ["listen"], find: servernameTwice },
+  { about: ["listen"], find: nobodyProxies },
 ];
 
 function finding(path: Path, message: string, hint: string): Finding {
@@ -43,4 +44,11 @@ function servernameTwice({ listen }: Config): readonly Finding[] {
     const path = ["listen", "https", "certificates", certificate, "servernames", index];
     return finding(path, message, "name it once");
   });
+}
+
+/** Headers of strangers are not read, so nobody's would be. */
+function nobodyProxies({ listen }: Config): readonly Finding[] {
+  if (!listen.proxyProtocol || listen.trustedProxies.length > 0) return [];
+  const hint = "name your load balancers in listen.trustedProxies";
+  return [finding(["listen", "proxyProtocol"], "no proxy is trusted to write PROXY headers", hint)];
 }

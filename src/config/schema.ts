@@ -44,6 +44,12 @@ const listen = z.strictObject({
     .array(network)
     .default([])
     .describe("Addresses and networks whose X-Forwarded-* headers are believed."),
+  proxyProtocol: z
+    .boolean()
+    .default(false)
+    .describe(
+      "Whether connections from trustedProxies begin with a PROXY header, version 1 or 2; all of them have to.",
+    ),
 });
 
 const sha256 = z

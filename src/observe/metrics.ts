@@ -64,7 +64,13 @@ const ACCESS_FAULTS: readonly AccessFault[] = [
   "locked_out",
 ];
 const OVERLOADS: readonly OverloadCause[] = ["event_loop", "memory"];
-const REFUSALS: readonly ConnectionRefusal[] = ["connections", "descriptors", "address", ...OVERLOADS];
+const REFUSALS: readonly ConnectionRefusal[] = [
+  "connections",
+  "descriptors",
+  "address",
+  "proxy_header",
+  ...OVERLOADS,
+];
 const LAG_QUANTILES = [0.5, 0.99, 1];
 
 const ALL_FAULTS = Object.entries(FAULTS).map(([fault, { owner }]) => ({ fault, owner }));

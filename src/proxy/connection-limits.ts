@@ -63,6 +63,26 @@ export class ConnectionLimits {
     return false;
   }
 
+  /** Takes the client that a proxy has named, whose connection was taken before; or refuses it and sees it off. */
+  admitBehindProxy(socket: Socket, client: string, { inClear }: { readonly inClear: boolean }): boolean {
+    const address = this.#countedAddress(client);
+    if (address === null) return true;
+    if ((this.#byAddress.get(address) ?? 0) < this.#limits.connectionsPerAddress) {
+      this.#count(socket, address);
+      return true;
+    }
+    this.#parts.events.emit("connectionRefused", { cause: "address", address });
+    if (inClear) this.#sayFarewell(socket);
+    else socket.resetAndDestroy();
+    return false;
+  }
+
+  /** A proxy whose connection did not begin as it must: what it speaks for nobody knows. */
+  turnAway(socket: Socket): void {
+    this.#parts.events.emit("connectionRefused", { cause: "proxy_header", address: null });
+    socket.destroy();
+  }
+
   #refusal(address: string | null): ConnectionRefusal | null {
     const { connections, connectionsPerAddress } = this.#limits;
     if (this.#taken >= connections) return "connections";
@@ -73,11 +93,15 @@ export class ConnectionLimits {
 
   #take(socket: Socket, address: string | null): void {
     this.#taken += 1;
-    if (address !== null) this.#byAddress.set(address, (this.#byAddress.get(address) ?? 0) + 1);
     socket.once("close", () => {
       this.#taken -= 1;
-      if (address !== null) this.#release(address);
     });
+    if (address !== null) this.#count(socket, address);
+  }
+
+  #count(socket: Socket, address: string): void {
+    this.#byAddress.set(address, (this.#byAddress.get(address) ?? 0) + 1);
+    socket.once("close", () => this.#release(address));
   }
 
   #release(address: string): void {

@@ -7,6 +7,7 @@ import type { Endpoint } from "../regions/table.ts";
 import type { Decision, DecisionInputs } from "../routing/decision.ts";
 import type { Position } from "../routing/position.ts";
 import type { AttemptResult, Carrier } from "./carrier.ts";
+import { clientAddress } from "./client-address.ts";
 import { type Passage, readPassage } from "./headers.ts";
 import type { InboundRequest } from "./inbound.ts";
 import { type Objection, objectionTo } from "./objection.ts";
@@ -57,7 +58,7 @@ export class Exchange {
     const target = readTarget(req);
     this.objection = typeof target === "string" ? { fault: "bad_request", detail: target } : objectionTo(req);
     this.target = typeof target === "string" ? NOWHERE : target;
-    const trusted = settings.trusted.trusts(req.socket.remoteAddress);
+    const trusted = settings.trusted.trusts(clientAddress(req.socket));
     this.passage = readPassage(req, this.target.host, trusted, settings.edgeId);
     this.reading = readRequest(this.method, this.target.path, req.headers, settings, chance);
   }

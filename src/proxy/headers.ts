@@ -2,6 +2,7 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { isIPv6 } from "node:net";
 import { isSafe } from "../routing/intent.ts";
 import { type Position, readPosition } from "../routing/position.ts";
+import { clientAddress } from "./client-address.ts";
 import type { Exchange } from "./exchange.ts";
 import type { InboundRequest } from "./inbound.ts";
 
@@ -78,7 +79,7 @@ export interface Passage {
 /** Reads the forwarding headers by the trusted-proxy rule. `host` is the authority the request is for. */
 export function readPassage(req: InboundRequest, host: string, trusted: boolean, edgeId: string): Passage {
   const said = (name: string): string | undefined => (trusted ? single(req.headers[name]) : undefined);
-  const peer = req.socket.remoteAddress ?? "unknown";
+  const peer = clientAddress(req.socket) ?? "unknown";
   const forwardedFor = said("x-forwarded-for");
   const via = said("via");
   const encrypted = req.socket.encrypted === true;

@@ -203,6 +203,11 @@ const rows: readonly Row[] = [
     "1:44: regions.us.endpoints[0]: this edge listens there itself (give the address of the application)",
   ],
   [
+    "PROXY headers that nobody is trusted to write",
+    [REGIONS, "listen: { proxyProtocol: true }"],
+    "2:26: listen.proxyProtocol: no proxy is trusted to write PROXY headers (name your load balancers in listen.trustedProxies)",
+  ],
+  [
     "two certificates for one name, and one for no name at all",
     [
       REGIONS,
