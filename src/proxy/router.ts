@@ -49,7 +49,6 @@ export class Router {
 
   /** Resolves when it is answered, or nobody is left to answer. Never rejects. */
   async route(exchange: Exchange, carrier: Carrier): Promise<void> {
-    this.#enterWrite(exchange, carrier);
     try {
       exchange.fault = faultBeforeRouting(exchange) ?? (await this.#serve(exchange, carrier));
     } catch (error) {
@@ -67,6 +66,7 @@ export class Router {
     const { clock, events, table } = this.#parts;
     const arriving = carrier.awaitBody();
     if (arriving !== null) await arriving;
+    this.#enterWrite(exchange, carrier);
     this.#budget.request(clock.now());
     let hop = await this.#firstHop(exchange);
     if (isDenied(hop)) hop = await this.#hopAfterNews(exchange, hop);
