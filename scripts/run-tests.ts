@@ -4,9 +4,9 @@ import { availableParallelism } from "node:os";
 
 /**
  * Runs the tests: `node scripts/run-tests.ts [WORD]...` runs the files whose path has one of the words, all of them
- * without a word; each as a process of its own. Most tests wait for sockets, so two at a time fit one core.
+ * without a word; each as a process of its own. Most tests wait for sockets, so three at a time fit two cores.
  *
- * Two files at a time are also each other's noise. A file that fails is run once more by itself: what fails then too has
+ * They are also each other's noise. A file that fails is run once more by itself: what fails then too has
  * failed, and what does not is named, for it should be mended.
  */
 const TEST_TIMEOUT_MS = 120_000;
@@ -31,7 +31,7 @@ if (files.length === 0) {
   process.exit(1);
 }
 
-const first = await runFiles(files, Math.max(2, availableParallelism()), []);
+const first = await runFiles(files, availableParallelism() + 1, []);
 const failures = first.filter(isFailed).map(({ file }) => file);
 const again =
   failures.length <= MOST_REPEATED && files.length > 1

@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import type { IncomingMessage } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type TestContext, test } from "node:test";
+import { describe, type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Dispatcher, request } from "undici";
 import { stringify } from "yaml";
@@ -66,6 +66,8 @@ async function stage(
   const [us, eu] = [new Region(true), new Region(false)];
   const redis = await startRedis({ aged: true });
   t.after(() => redis.stop());
+  // A memory that is old enough to be believed.
+  await redis.command("HSET meridian:topology rev 1 bornMs 0 epoch 1 writer us mode rw");
   for (const { scripted } of [us, eu]) {
     await scripted.start();
     t.after(() => scripted.stop());
@@ -139,259 +141,262 @@ function promoteDatabase({ us, eu }: Stage, position = us.position): void {
 
 const isEpoch = (edge: Edge, epoch: number) => eventually(() => edge.table.view.epoch === epoch);
 
-test("the write region is moved for every edge, and for one that starts later", async (t) => {
-  const on = await stage(t);
-  assert.equal((await ask(on.here, "PUT")).said, "us write");
-  const dry = await move(on.here, {}, "?dryRun=true");
-  assert.deepEqual([dry.status, dry.json.dryRun, on.here.table.view.epoch], [200, true, 1]);
-  promoteDatabase(on);
-  const { status, json } = await move(on.here, {});
-  assert.deepEqual(
-    [status, json.after, json.promotedPosition],
-    [200, { writeRegion: "eu", epoch: 2 }, on.eu.at],
-  );
-  assert.ok(Number(json.heldMs) > 0);
-  await isEpoch(on.there, 2);
-  for (const edge of [on.here, on.there, await on.start("late")])
-    assert.equal((await ask(edge, "PUT")).said, "eu write");
-  assert.equal(on.eu.writes, 3);
-  assert.equal((await ask(on.there, "GET")).said, "eu pin");
-});
+/** They mostly wait. */
+describe("the write region", { concurrency: 3 }, () => {
+  test("the write region is moved for every edge, and for one that starts later", async (t) => {
+    const on = await stage(t);
+    assert.equal((await ask(on.here, "PUT")).said, "us write");
+    const dry = await move(on.here, {}, "?dryRun=true");
+    assert.deepEqual([dry.status, dry.json.dryRun, on.here.table.view.epoch], [200, true, 1]);
+    promoteDatabase(on);
+    const { status, json } = await move(on.here, {});
+    assert.deepEqual(
+      [status, json.after, json.promotedPosition],
+      [200, { writeRegion: "eu", epoch: 2 }, on.eu.at],
+    );
+    assert.ok(Number(json.heldMs) > 0);
+    await isEpoch(on.there, 2);
+    for (const edge of [on.here, on.there, await on.start("late")])
+      assert.equal((await ask(edge, "PUT")).said, "eu write");
+    assert.equal(on.eu.writes, 3);
+    assert.equal((await ask(on.there, "GET")).said, "eu pin");
+  });
 
-test("writes wait while it is moved, and are made once, in the new one; reads go on", async (t) => {
-  const on = await stage(t);
-  const moving = move(on.here, {});
-  await eventually(() => on.here.table.view.moving && on.there.table.view.moving);
-  const writes = [on.here, on.there].flatMap((edge) =>
-    ["PUT", "POST"].map((method) => ask(edge, method as "PUT")),
-  );
-  assert.equal((await ask(on.there, "GET", {})).said, "us priority");
-  promoteDatabase(on);
-  assert.equal((await moving).status, 200);
-  for (const { said } of await Promise.all(writes)) assert.equal(said, "eu write");
-  assert.deepEqual([on.us.writes, on.eu.writes], [0, 4]);
-});
+  test("writes wait while it is moved, and are made once, in the new one; reads go on", async (t) => {
+    const on = await stage(t);
+    const moving = move(on.here, {});
+    await eventually(() => on.here.table.view.moving && on.there.table.view.moving);
+    const writes = [on.here, on.there].flatMap((edge) =>
+      ["PUT", "POST"].map((method) => ask(edge, method as "PUT")),
+    );
+    assert.equal((await ask(on.there, "GET", {})).said, "us priority");
+    promoteDatabase(on);
+    assert.equal((await moving).status, 200);
+    for (const { said } of await Promise.all(writes)) assert.equal(said, "eu write");
+    assert.deepEqual([on.us.writes, on.eu.writes], [0, 4]);
+  });
 
-test("a write that waits goes on in the old one when the move is given up", async (t) => {
-  const on = await stage(t);
-  await eventually(() => on.here.topology.change(begun(moveBy("a-test"), 1)));
-  await eventually(() => on.there.table.view.moving);
-  const written = ask(on.there, "PUT");
-  await on.here.topology.change(givenUp("a-move", "a-test"));
-  assert.equal((await written).said, "us write");
-});
+  test("a write that waits goes on in the old one when the move is given up", async (t) => {
+    const on = await stage(t);
+    await eventually(() => on.here.topology.change(begun(moveBy("a-test"), 1)));
+    await eventually(() => on.there.table.view.moving);
+    const written = ask(on.there, "PUT");
+    await on.here.topology.change(givenUp("a-move", "a-test"));
+    assert.equal((await written).said, "us write");
+  });
 
-test("a pinned read waits for its end when the old write region is none any more and the new one is not yet", async (t) => {
-  const on = await stage(t);
-  await ask(on.here, "PUT");
-  const moving = move(on.here, {});
-  await eventually(() => on.there.table.view.moving);
-  on.us.writer = false;
-  await eventually(() => on.there.table.view.byId.get("us")?.writer === false);
-  const asking = ask(on.there, "GET");
-  assert.equal((await ask(on.there, "GET", {})).said, "us priority");
-  promoteDatabase(on);
-  assert.equal((await moving).status, 200);
-  assert.match((await asking).said, /^(us|eu) /);
-});
+  test("a pinned read waits for its end when the old write region is none any more and the new one is not yet", async (t) => {
+    const on = await stage(t);
+    await ask(on.here, "PUT");
+    const moving = move(on.here, {});
+    await eventually(() => on.there.table.view.moving);
+    on.us.writer = false;
+    await eventually(() => on.there.table.view.byId.get("us")?.writer === false);
+    const asking = ask(on.there, "GET");
+    assert.equal((await ask(on.there, "GET", {})).said, "us priority");
+    promoteDatabase(on);
+    assert.equal((await moving).status, 200);
+    assert.match((await asking).said, /^(us|eu) /);
+  });
 
-test("an edge that would refuse, because the write region says that it is none, asks for news first", async (t) => {
-  const on = await stage(t);
-  on.link.stall();
-  promoteDatabase(on);
-  await on.here.topology.promote({ from: 1, to: 2, writer: "eu", at: on.eu.at });
-  await eventually(() => on.there.table.view.byId.get("us")?.writer === false);
-  const writing = ask(on.there, "PUT");
-  await sleep(50);
-  on.link.mend();
-  assert.equal((await writing).said, "eu write");
-});
+  test("an edge that would refuse, because the write region says that it is none, asks for news first", async (t) => {
+    const on = await stage(t);
+    on.link.stall();
+    promoteDatabase(on);
+    await on.here.topology.promote({ from: 1, to: 2, writer: "eu", at: on.eu.at });
+    await eventually(() => on.there.table.view.byId.get("us")?.writer === false);
+    const writing = ask(on.there, "PUT");
+    await sleep(50);
+    on.link.mend();
+    assert.equal((await writing).said, "eu write");
+  });
 
-test("without patience for it writes are refused while it is moved, and reads go on", async (t) => {
-  const on = await stage(t, { holdWrites: "0ms" });
-  promoteDatabase(on);
-  const moving = move(on.here, {});
-  await eventually(() => on.here.table.view.moving && on.there.table.view.moving);
-  assert.equal((await ask(on.there, "PUT")).said, "writer_moving");
-  assert.equal((await ask(on.there, "GET", {})).said, "us priority");
-  assert.equal((await moving).status, 200);
-  await isEpoch(on.there, 2);
-  assert.equal((await ask(on.there, "PUT")).said, "eu write");
-});
+  test("without patience for it writes are refused while it is moved, and reads go on", async (t) => {
+    const on = await stage(t, { holdWrites: "0ms" });
+    promoteDatabase(on);
+    const moving = move(on.here, {});
+    await eventually(() => on.here.table.view.moving && on.there.table.view.moving);
+    assert.equal((await ask(on.there, "PUT")).said, "writer_moving");
+    assert.equal((await ask(on.there, "GET", {})).said, "us priority");
+    assert.equal((await moving).status, 200);
+    await isEpoch(on.there, 2);
+    assert.equal((await ask(on.there, "PUT")).said, "eu write");
+  });
 
-test("an edge that has not heard of it learns by the 421, and the write is made once, in the new region", async (t) => {
-  const on = await stage(t);
-  // Nobody's probe tells them: as fast as a write comes after a promotion.
-  on.us.scripted.health = () => ({ lagMs: 0 });
-  on.eu.scripted.health = () => ({ lagMs: 0 });
-  await eventually(() => on.there.table.view.regions.every(({ writer }) => writer === null));
-  promoteDatabase(on);
-  await on.here.topology.promote({ from: 1, to: 2, writer: "eu", at: on.eu.at });
-  const pinned: string[] = [];
-  on.there.events.on("pinned", ({ action }) => pinned.push(action));
-  assert.equal((await ask(on.there, "DELETE")).said, "eu retry");
-  assert.deepEqual([on.us.writes, on.eu.writes, on.there.table.view.epoch], [0, 1, 2]);
-  await eventually(() => pinned.includes("end"));
-  assert.deepEqual(pinned, ["begin", "end"], "one pin, held all the time");
-});
+  test("an edge that has not heard of it learns by the 421, and the write is made once, in the new region", async (t) => {
+    const on = await stage(t);
+    // Nobody's probe tells them: as fast as a write comes after a promotion.
+    on.us.scripted.health = () => ({ lagMs: 0 });
+    on.eu.scripted.health = () => ({ lagMs: 0 });
+    await eventually(() => on.there.table.view.regions.every(({ writer }) => writer === null));
+    promoteDatabase(on);
+    await on.here.topology.promote({ from: 1, to: 2, writer: "eu", at: on.eu.at });
+    const pinned: string[] = [];
+    on.there.events.on("pinned", ({ action }) => pinned.push(action));
+    assert.equal((await ask(on.there, "DELETE")).said, "eu retry");
+    assert.deepEqual([on.us.writes, on.eu.writes, on.there.table.view.epoch], [0, 1, 2]);
+    await eventually(() => pinned.includes("end"));
+    assert.deepEqual(pinned, ["begin", "end"], "one pin, held all the time");
+  });
 
-test("a user whose pin tells of a newer epoch is waited for the news of it, without a token", async (t) => {
-  const on = await stage(t, { preferred: "eu" });
-  promoteDatabase(on);
-  await on.here.topology.promote({ from: 1, to: 2, writer: "eu", at: on.eu.at });
-  assert.equal((await ask(on.here, "PUT")).said, "eu write");
-  assert.equal((await ask(on.there, "GET")).said, "eu pin");
-});
+  test("a user whose pin tells of a newer epoch is waited for the news of it, without a token", async (t) => {
+    const on = await stage(t, { preferred: "eu" });
+    promoteDatabase(on);
+    await on.here.topology.promote({ from: 1, to: 2, writer: "eu", at: on.eu.at });
+    assert.equal((await ask(on.here, "PUT")).said, "eu write");
+    assert.equal((await ask(on.there, "GET")).said, "eu pin");
+  });
 
-test("a client that has written in a newer epoch is waited for the news of it", async (t) => {
-  const on = await stage(t);
-  promoteDatabase(on);
-  await on.here.topology.promote({ from: 1, to: 2, writer: "eu", at: on.eu.at });
-  const { token, said } = await ask(on.here, "PUT");
-  assert.equal(said, "eu write");
-  assert.equal((await ask(on.there, "GET", { ...ALICE, "x-meridian-token": token })).said, "eu pin");
-});
+  test("a client that has written in a newer epoch is waited for the news of it", async (t) => {
+    const on = await stage(t);
+    promoteDatabase(on);
+    await on.here.topology.promote({ from: 1, to: 2, writer: "eu", at: on.eu.at });
+    const { token, said } = await ask(on.here, "PUT");
+    assert.equal(said, "eu write");
+    assert.equal((await ask(on.there, "GET", { ...ALICE, "x-meridian-token": token })).said, "eu pin");
+  });
 
-test("a read that its region did not answer before the move is made again where writes go by now", async (t) => {
-  const on = await stage(t);
-  await ask(on.there, "PUT");
-  on.us.holdsReads = true;
-  const asking = ask(on.there, "GET");
-  await eventually(() => on.us.heldRead !== null);
-  promoteDatabase(on);
-  await on.here.topology.promote({ from: 1, to: 2, writer: "eu", at: on.eu.at });
-  await isEpoch(on.there, 2);
-  on.us.heldRead?.destroy();
-  assert.equal((await asking).said, "eu retry");
-});
+  test("a read that its region did not answer before the move is made again where writes go by now", async (t) => {
+    const on = await stage(t);
+    await ask(on.there, "PUT");
+    on.us.holdsReads = true;
+    const asking = ask(on.there, "GET");
+    await eventually(() => on.us.heldRead !== null);
+    promoteDatabase(on);
+    await on.here.topology.promote({ from: 1, to: 2, writer: "eu", at: on.eu.at });
+    await isEpoch(on.there, 2);
+    on.us.heldRead?.destroy();
+    assert.equal((await asking).said, "eu retry");
+  });
 
-test("an edge that is cut off refuses rather than ask a region that says it is the writer no longer", async (t) => {
-  const on = await stage(t);
-  await ask(on.here, "PUT");
-  on.link.cut();
-  promoteDatabase(on);
-  await on.here.topology.promote({ from: 1, to: 2, writer: "eu", at: on.eu.at });
-  await eventually(async () => (await ask(on.there, "PUT")).said === "writer_down");
-  assert.equal((await ask(on.there, "GET")).said, "writer_down");
-  assert.equal((await ask(on.here, "PUT")).said, "eu write");
-  on.link.mend();
-  await isEpoch(on.there, 2);
-  await eventually(async () => (await ask(on.there, "GET")).said === "eu pin");
-});
+  test("an edge that is cut off refuses rather than ask a region that says it is the writer no longer", async (t) => {
+    const on = await stage(t);
+    await ask(on.here, "PUT");
+    on.link.cut();
+    promoteDatabase(on);
+    await on.here.topology.promote({ from: 1, to: 2, writer: "eu", at: on.eu.at });
+    await eventually(async () => (await ask(on.there, "PUT")).said === "writer_down");
+    assert.equal((await ask(on.there, "GET")).said, "writer_down");
+    assert.equal((await ask(on.here, "PUT")).said, "eu write");
+    on.link.mend();
+    await isEpoch(on.there, 2);
+    await eventually(async () => (await ask(on.there, "GET")).said === "eu pin");
+  });
 
-test("an edge that is cut off does not read for a client that has written in an epoch it has not heard of", async (t) => {
-  const on = await stage(t);
-  // The application says nothing of epochs and writers in its probes, so that only the token tells.
-  for (const { scripted } of [on.us, on.eu]) scripted.health = () => ({ lagMs: 0 });
-  await eventually(() =>
-    on.there.table.view.regions.every(({ writer, applied }) => (writer ?? applied) === null),
-  );
-  on.link.cut();
-  promoteDatabase(on);
-  await on.here.topology.promote({ from: 1, to: 2, writer: "eu", at: on.eu.at });
-  const { token } = await ask(on.here, "PUT");
-  const behind = { ...ALICE, "x-meridian-token": token };
-  assert.equal((await ask(on.there, "GET", behind)).said, "writer_down");
-  assert.equal((await ask(on.there, "PUT", behind)).said, "writer_down");
-  assert.equal((await ask(on.there, "GET", {})).said, "us priority");
-  on.link.mend();
-  await isEpoch(on.there, 2);
-  assert.equal((await ask(on.there, "GET", behind)).said, "eu pin");
-});
+  test("an edge that is cut off does not read for a client that has written in an epoch it has not heard of", async (t) => {
+    const on = await stage(t);
+    // The application says nothing of epochs and writers in its probes, so that only the token tells.
+    for (const { scripted } of [on.us, on.eu]) scripted.health = () => ({ lagMs: 0 });
+    await eventually(() =>
+      on.there.table.view.regions.every(({ writer, applied }) => (writer ?? applied) === null),
+    );
+    on.link.cut();
+    promoteDatabase(on);
+    await on.here.topology.promote({ from: 1, to: 2, writer: "eu", at: on.eu.at });
+    const { token } = await ask(on.here, "PUT");
+    const behind = { ...ALICE, "x-meridian-token": token };
+    assert.equal((await ask(on.there, "GET", behind)).said, "writer_down");
+    assert.equal((await ask(on.there, "PUT", behind)).said, "writer_down");
+    assert.equal((await ask(on.there, "GET", {})).said, "us priority");
+    on.link.mend();
+    await isEpoch(on.there, 2);
+    assert.equal((await ask(on.there, "GET", behind)).said, "eu pin");
+  });
 
-test("what a promotion left behind is said to be lost, at the new writer and at home", async (t) => {
-  const on = await stage(t);
-  await ask(on.here, "PUT");
-  const written = on.us.position;
-  promoteDatabase(on, written - 1);
-  on.us.position = 0;
-  assert.equal((await move(on.here, { force: true })).status, 200);
-  await isEpoch(on.there, 2);
-  for (const edge of [on.here, on.there]) assert.equal((await ask(edge, "GET")).said, "eu pin lost");
-  on.us.position = on.eu.position;
-  await eventually(async () => (await ask(on.there, "GET")).said === "us priority lost");
-  assert.equal((await ask(on.there, "GET", { authorization: "Bearer bob" })).said, "us priority");
-});
+  test("what a promotion left behind is said to be lost, at the new writer and at home", async (t) => {
+    const on = await stage(t);
+    await ask(on.here, "PUT");
+    const written = on.us.position;
+    promoteDatabase(on, written - 1);
+    on.us.position = 0;
+    assert.equal((await move(on.here, { force: true })).status, 200);
+    await isEpoch(on.there, 2);
+    for (const edge of [on.here, on.there]) assert.equal((await ask(edge, "GET")).said, "eu pin lost");
+    on.us.position = on.eu.position;
+    await eventually(async () => (await ask(on.there, "GET")).said === "us priority lost");
+    assert.equal((await ask(on.there, "GET", { authorization: "Bearer bob" })).said, "us priority");
+  });
 
-test("a region that cannot be judged, or lacks something, is not made the write region unless forced", async (t) => {
-  const on = await stage(t);
-  const refusal = async (body: object) => {
-    const { status, json } = await move(on.here, body);
-    return `${status} ${json.fault}`;
-  };
-  assert.equal(await refusal({ region: "us" }), "409 not_movable");
-  assert.equal(await refusal({ region: "mars" }), "404 unknown_region");
-  assert.equal(await refusal({ region: "eu", reason: "" }), "400 malformed");
-  on.us.position += 10;
-  await eventually(() => on.here.table.view.byId.get("us")?.applied?.at === on.us.at);
-  const refused = refusal({});
-  await eventually(() => on.here.table.view.moving);
-  assert.equal(await refusal({}), "409 not_movable", "one is under way");
-  assert.equal(await refused, "409 not_moved");
-  assert.equal(on.here.table.view.moving, false);
-  assert.equal((await ask(on.here, "PUT")).said, "us write");
-});
+  test("a region that cannot be judged, or lacks something, is not made the write region unless forced", async (t) => {
+    const on = await stage(t);
+    const refusal = async (body: object) => {
+      const { status, json } = await move(on.here, body);
+      return `${status} ${json.fault}`;
+    };
+    assert.equal(await refusal({ region: "us" }), "409 not_movable");
+    assert.equal(await refusal({ region: "mars" }), "404 unknown_region");
+    assert.equal(await refusal({ region: "eu", reason: "" }), "400 malformed");
+    on.us.position += 10;
+    await eventually(() => on.here.table.view.byId.get("us")?.applied?.at === on.us.at);
+    const refused = refusal({});
+    await eventually(() => on.here.table.view.moving);
+    assert.equal(await refusal({}), "409 not_movable", "one is under way");
+    assert.equal(await refused, "409 not_moved");
+    assert.equal(on.here.table.view.moving, false);
+    assert.equal((await ask(on.here, "PUT")).said, "us write");
+  });
 
-test("a region is not made the write region by what was said of it before writes were held", async (t) => {
-  const on = await stage(t, { probesEvery: "60s" });
-  on.eu.scripted.health = () => ({ epoch: on.eu.epoch, applied: on.eu.at, lagMs: 0 });
-  for (let n = 0; n < 3; n += 1) assert.equal((await ask(on.there, "PUT")).said, "us write");
-  const moving = move(on.here, {});
-  await sleep(4_000);
-  assert.equal(on.here.table.view.moving, true);
-  promoteDatabase(on);
-  const { status, json } = await moving;
-  assert.deepEqual([status, json.promotedPosition], [200, on.us.at]);
-});
+  test("a region is not made the write region by what was said of it before writes were held", async (t) => {
+    const on = await stage(t, { probesEvery: "60s" });
+    on.eu.scripted.health = () => ({ epoch: on.eu.epoch, applied: on.eu.at, lagMs: 0 });
+    for (let n = 0; n < 3; n += 1) assert.equal((await ask(on.there, "PUT")).said, "us write");
+    const moving = move(on.here, {});
+    await sleep(4_000);
+    assert.equal(on.here.table.view.moving, true);
+    promoteDatabase(on);
+    const { status, json } = await moving;
+    assert.deepEqual([status, json.promotedPosition], [200, on.us.at]);
+  });
 
-test("a move that Redis does not confirm is not called undone", async (t) => {
-  const on = await stage(t);
-  promoteDatabase(on);
-  const moving = move(on.there, {});
-  await eventually(() => on.here.table.view.moving);
-  on.link.stall();
-  const { status, json } = await moving;
-  assert.deepEqual([status, json.fault], [503, "unconfirmed"], json.detail);
-});
+  test("a move that Redis does not confirm is not called undone", async (t) => {
+    const on = await stage(t);
+    promoteDatabase(on);
+    const moving = move(on.there, {});
+    await eventually(() => on.here.table.view.moving);
+    on.link.stall();
+    const { status, json } = await moving;
+    assert.deepEqual([status, json.fault], [503, "unconfirmed"], json.detail);
+  });
 
-test("an application that counts epochs of its own is followed by the fleet", async (t) => {
-  const on = await stage(t);
-  for (const region of [on.us, on.eu]) region.epoch = 7;
-  await isEpoch(on.here, 7);
-  await isEpoch(on.there, 7);
-  assert.equal((await ask(on.there, "PUT")).said, "us write");
-});
+  test("an application that counts epochs of its own is followed by the fleet", async (t) => {
+    const on = await stage(t);
+    for (const region of [on.us, on.eu]) region.epoch = 7;
+    await isEpoch(on.here, 7);
+    await isEpoch(on.there, 7);
+    assert.equal((await ask(on.there, "PUT")).said, "us write");
+  });
 
-test("a lone edge goes on writing where the reloaded file has put it, whatever becomes of a move", async (t) => {
-  const directory = await mkdtemp(join(tmpdir(), "meridian-write-region-"));
-  t.after(() => rm(directory, { recursive: true }));
-  const configFile = join(directory, "meridian.yaml");
-  const written = (writer: string) =>
-    stringify({
-      listen: { http: { host: "127.0.0.1", port: 0 } },
-      admin: { port: 0 },
-      secrets: ["a-secret-that-only-tests-use"],
-      log: { level: "silent" },
-      regions: Object.fromEntries(
-        ["us", "eu"].map((id, index) => [
-          id,
-          { role: id === writer ? "writer" : "replica", endpoints: [`http://127.0.0.1:${9 + index}`] },
-        ]),
-      ),
-    });
-  const loaded = parseConfig(written("us"), {});
-  assert.ok(loaded.ok);
-  const log = createLogger({ level: "silent", edge: "lone" });
-  const edge = await startEdge({ config: loaded.config, log, configFile });
-  t.after(() => edge.stop(0));
-  await writeFile(configFile, written("eu"));
-  assert.equal((await edge.reload()).result, "applied");
-  await eventually(() => edge.table.view.writeRegion === "eu");
-  await edge.topology.change(begun(moveBy("a-test"), 1));
-  await edge.topology.change(givenUp("a-move", "a-test"));
-  assert.equal(edge.table.view.writeRegion, "eu");
-  await edge.topology.promote({ from: 1, to: 2, writer: "us", at: null });
-  await writeFile(configFile, `${written("eu")}health: { interval: 3s }\n`);
-  assert.equal((await edge.reload()).result, "applied");
-  assert.equal(edge.table.view.writeRegion, "us");
+  test("a lone edge goes on writing where the reloaded file has put it, whatever becomes of a move", async (t) => {
+    const directory = await mkdtemp(join(tmpdir(), "meridian-write-region-"));
+    t.after(() => rm(directory, { recursive: true }));
+    const configFile = join(directory, "meridian.yaml");
+    const written = (writer: string) =>
+      stringify({
+        listen: { http: { host: "127.0.0.1", port: 0 } },
+        admin: { port: 0 },
+        secrets: ["a-secret-that-only-tests-use"],
+        log: { level: "silent" },
+        regions: Object.fromEntries(
+          ["us", "eu"].map((id, index) => [
+            id,
+            { role: id === writer ? "writer" : "replica", endpoints: [`http://127.0.0.1:${9 + index}`] },
+          ]),
+        ),
+      });
+    const loaded = parseConfig(written("us"), {});
+    assert.ok(loaded.ok);
+    const log = createLogger({ level: "silent", edge: "lone" });
+    const edge = await startEdge({ config: loaded.config, log, configFile });
+    t.after(() => edge.stop(0));
+    await writeFile(configFile, written("eu"));
+    assert.equal((await edge.reload()).result, "applied");
+    await eventually(() => edge.table.view.writeRegion === "eu");
+    await edge.topology.change(begun(moveBy("a-test"), 1));
+    await edge.topology.change(givenUp("a-move", "a-test"));
+    assert.equal(edge.table.view.writeRegion, "eu");
+    await edge.topology.promote({ from: 1, to: 2, writer: "us", at: null });
+    await writeFile(configFile, `${written("eu")}health: { interval: 3s }\n`);
+    assert.equal((await edge.reload()).result, "applied");
+    assert.equal(edge.table.view.writeRegion, "us");
+  });
 });
