@@ -41,6 +41,7 @@ import { Reloader } from "./reload.ts";
 import type { Populations } from "./routing/drain-estimate.ts";
 import { movesOf, objection } from "./routing/moves.ts";
 import type { Admission } from "./routing/region.ts";
+import { TrafficMeter } from "./routing/traffic.ts";
 import { Shared } from "./shared.ts";
 import { version } from "./version.ts";
 
@@ -112,6 +113,7 @@ export class Edge {
   readonly #residencyWatch: ResidencyWatch;
   readonly #generatedSecret = randomBytes(32).toString("base64url");
   readonly #sessions = new Sessions(systemClock, () => this.config.get().affinity.ttl);
+  readonly #traffic: TrafficMeter;
   readonly #startedAtMs = systemClock.now();
   #settings: Settings;
   readonly #reloader: Reloader;
@@ -142,6 +144,7 @@ export class Edge {
       apply: (next) => this.#apply(next),
     });
     this.#settings = this.#prepare(config);
+    this.#traffic = new TrafficMeter(clock.now());
     this.#eventLog = logEvents(events, log, config.log.access);
     this.#residencyWatch = new ResidencyWatch(events);
     this.table = new RegionTable(config, { clock, events });
@@ -152,6 +155,7 @@ export class Edge {
     const writes = new WriteGate({ events, table: this.table });
     this.#member = new Member({
       ...{ clock, events, config: this.config, hash, table: this.table, prober: this.#prober, writes },
+      rates: () => this.#traffic.rates(clock.now()),
       objection: (region, admission) => this.#objection(region, admission),
     });
 
@@ -169,6 +173,7 @@ export class Edge {
       topology: this.topology,
       writes,
       sessions: this.#sessions,
+      traffic: this.#traffic,
       settings,
       dismisses,
     };
@@ -313,7 +318,8 @@ export class Edge {
   }
 
   #objection(region: string, admission: Admission): string | null {
-    const setting = { view: this.table.view, rules: this.#settings.rules };
+    const traffic = this.#member.traffic();
+    const setting = { view: this.table.view, rules: this.#settings.rules, traffic };
     const found = objection(region, admission, movesOf(region, admission, setting), setting);
     return found && `${found.why}. ${found.instead}`;
   }
@@ -389,6 +395,7 @@ export class Edge {
         redis: this.#shared.redis,
       }),
       there: (region) => this.#thereAt(region),
+      traffic: () => this.#member.traffic(),
       drains: this.#drains,
       identityPids: (kind, value) => this.#settings.identities.lookUp(kind, value)?.read ?? null,
     };

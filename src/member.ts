@@ -12,11 +12,14 @@ import type { Move, Wanted } from "./fleet/move.ts";
 import type { SharedHash } from "./fleet/shared-hash.ts";
 import { type Moved, Switchover } from "./fleet/switchover.ts";
 import { firstTopology, TopologyStore } from "./fleet/topology.ts";
+import { trafficOf } from "./fleet/traffic.ts";
 import type { Prober } from "./regions/probes.ts";
 import type { RegionTable } from "./regions/table.ts";
 import { writeRegionOf } from "./regions/view.ts";
 import { reportOf } from "./report.ts";
+import type { Traffic } from "./routing/capacity.ts";
 import type { Admission } from "./routing/region.ts";
+import type { Rate } from "./routing/traffic.ts";
 import { TopologyWatch } from "./topology-watch.ts";
 
 export interface MemberParts {
@@ -27,6 +30,8 @@ export interface MemberParts {
   readonly table: RegionTable;
   readonly prober: Prober;
   readonly writes: { readonly underWay: number; readonly held: number };
+  /** What this edge has sent lately. */
+  readonly rates: () => readonly Rate[];
   /** See `MaintenanceParts`. */
   objection(region: string, admission: Admission): string | null;
 }
@@ -95,6 +100,11 @@ export class Member {
     return { edges, quorum: quorumOn(this.topology.get().writer, edges) };
   }
 
+  /** What the fleet sends to its regions, and what they can bear. */
+  traffic(): Traffic {
+    return trafficOf(this.edges().edges, this.#parts.config.get());
+  }
+
   /** See `FleetGauges`. */
   gauges() {
     const { hash, writes } = this.#parts;
@@ -117,8 +127,9 @@ export class Member {
   }
 
   #report() {
-    const { table, writes } = this.#parts;
-    return reportOf(table, { holds: this.move?.id ?? null, writesUnderWay: writes.underWay });
+    const { table, writes, rates } = this.#parts;
+    const holds = this.move?.id ?? null;
+    return reportOf(table, { holds, writesUnderWay: writes.underWay, rates: rates() });
   }
 }
 

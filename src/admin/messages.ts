@@ -261,6 +261,16 @@ export const admissionAnswer = z.strictObject({
   admission: admissionRecord,
   affected: z.strictObject({ ...there, estimatedEnd }).describe("Who is there now."),
   moves: z.array(move).describe("Where new traffic goes, in the end."),
+  load: z
+    .array(
+      z.strictObject({
+        region: z.string(),
+        before: z.number(),
+        after: z.number().describe("In the end."),
+        capacity: z.number().nullable().describe("As configured; null when it is not."),
+      }),
+    )
+    .describe("Requests a second that live edges have sent in the last ten; empty for an undrain."),
 });
 
 const decision = z.discriminatedUnion("kind", [

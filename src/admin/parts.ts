@@ -10,6 +10,7 @@ import type { Move, Wanted } from "../fleet/move.ts";
 import type { Moved } from "../fleet/switchover.ts";
 import type { Drains } from "../regions/drains.ts";
 import type { RegionTable } from "../regions/table.ts";
+import type { Traffic } from "../routing/capacity.ts";
 import type { DecisionInputs } from "../routing/decision.ts";
 import type { Populations } from "../routing/drain-estimate.ts";
 
@@ -88,6 +89,8 @@ export interface AdminParts {
   status(): EdgeStatus;
   /** Who is at a region now, as far as this edge has seen. */
   there(regionId: string): Populations;
+  /** What the fleet sends to its regions, and what they can bear. */
+  traffic(): Traffic;
   readonly drains: Pick<Drains, "status" | "forecast">;
   /** The users that an identity stands for, one for each secret; null when no such identity is configured. */
   identityPids(kind: string, value: string): readonly Pid[] | null;

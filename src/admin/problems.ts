@@ -14,6 +14,7 @@ const REFUSALS = {
   not_moved: { status: 409, title: "The write region was not moved" },
   last_region: { status: 409, title: "Reads would have no region" },
   too_slow: { status: 408, title: "The request took too long to arrive" },
+  capacity: { status: 409, title: "Other regions would get more than they can bear" },
   body_too_large: { status: 413, title: "The request body is too large" },
   media_type: { status: 415, title: "The request body must be application/json" },
   config_rejected: { status: 422, title: "The configuration has problems; nothing was changed" },

@@ -1,6 +1,7 @@
 import { rulesOf } from "../config/rules.ts";
 import type { AdmissionRecord } from "../fleet/admissions.ts";
 import type { RegionStatus } from "../regions/table.ts";
+import { type Load, loadsWithout } from "../routing/capacity.ts";
 import { type Move, movesOf, type Objection, objection, type Setting } from "../routing/moves.ts";
 import type { Admission } from "../routing/region.ts";
 import type { AdminApp } from "./app.ts";
@@ -26,6 +27,12 @@ interface AdmissionChange {
   readonly what: string;
   readonly dryRun: boolean;
   readonly force: boolean;
+}
+
+/** What a change would come to. */
+interface Predicted {
+  readonly moves: readonly Move[];
+  readonly load: readonly Load[];
 }
 
 export function addRegionRoutes(app: AdminApp, parts: AdminParts): void {
@@ -82,8 +89,9 @@ async function change(wanted: AdmissionChange, parts: AdminParts): Promise<unkno
   const before = find(region, parts);
   const setting = settingOf(parts);
   const moves = movesOf(region, record.state, setting);
+  const load = record.state === "open" ? [] : loadsWithout(region, moves, setting.traffic).map(roundedLoad);
   const refusal = wanted.force ? null : objection(region, record.state, moves, setting);
-  if (refusal) throw refusalOf(refusal, moves);
+  if (refusal) throw refusalOf(refusal, { moves, load });
 
   const saidBefore = shown(parts.admissions.get().get(region)) ?? { state: before.admission };
   const after = shown(record);
@@ -98,13 +106,17 @@ async function change(wanted: AdmissionChange, parts: AdminParts): Promise<unkno
     result: dryRun ? "dry-run" : "done",
   });
   const affected = { ...thereAt(before, parts), estimatedEnd: forecastOf(region, record, parts) };
-  return { region, dryRun, before: before.admission, admission: after, affected, moves };
+  return { region, dryRun, before: before.admission, admission: after, affected, moves, load };
 }
 
-function refusalOf({ word, why, instead }: Objection, moves: readonly Move[]): Refusal {
-  const without = word === "write_region" ? " writes" : "";
-  const detail = `${why}. ${instead}, or repeat with force to do without${without}`;
-  return new Refusal(word, detail, word === "last_region" ? { moves } : {});
+function refusalOf({ word, why, instead }: Objection, predicted: Predicted): Refusal {
+  const forced = { write_region: "do without writes", last_region: "do without", capacity: "do it anyway" };
+  const detail = `${why}. ${instead}, or repeat with force to ${forced[word]}`;
+  return new Refusal(word, detail, word === "write_region" ? {} : { ...predicted });
+}
+
+function roundedLoad({ region, before, after, capacity }: Load): Load {
+  return { region, before: Math.round(before * 10) / 10, after: Math.round(after * 10) / 10, capacity };
 }
 
 async function store(region: string, record: AdmissionRecord, parts: AdminParts): Promise<void> {
@@ -172,6 +184,6 @@ function shown(record: AdmissionRecord | undefined) {
   return { state, reason, by, since: instant(sinceWallMs), deadline: instant(deadlineWallMs) };
 }
 
-function settingOf({ table, config }: AdminParts): Setting {
-  return { view: table.view, rules: rulesOf(config.get()) };
+function settingOf({ table, config, traffic }: AdminParts) {
+  return { view: table.view, rules: rulesOf(config.get()), traffic: traffic() } satisfies Setting;
 }

@@ -78,7 +78,18 @@ export function admissionText(answer: AdmissionAnswer): string {
     destination(after),
   ]);
   const columns = [{ title: "NEW TRAFFIC" }, { title: "WENT TO" }, { title: "GOES TO" }];
-  return `${head}\n${there}\n\n${table(columns, rows)}`;
+  return `${head}\n${there}\n\n${table(columns, rows)}${loadText(answer.load)}`;
+}
+
+/** Requests a second, now and then. */
+function loadText(load: AdmissionAnswer["load"]): string {
+  if (load.length === 0) return "";
+  const rows = load.map(({ region, before, after, capacity }) => [
+    region,
+    ...[before, after, capacity ?? NONE].map(String),
+  ]);
+  const numbers = ["REQUESTS/S", "THEN", "CAPACITY"].map((title) => ({ title, right: true }));
+  return `\n${table([{ title: "REGION" }, ...numbers], rows)}`;
 }
 
 function thereText({

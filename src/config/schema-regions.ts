@@ -21,7 +21,9 @@ export const region = z.strictObject({
     .number()
     .positive()
     .optional()
-    .describe("Requests per second it can serve, for drain safety and simulation."),
+    .describe(
+      "Requests per second it can serve; a drain that would bring it more is refused. Also for simulation.",
+    ),
 });
 
 /** How its probes are judged. */

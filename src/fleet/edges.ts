@@ -1,4 +1,5 @@
 import type { Health } from "../routing/region.ts";
+import type { Rate } from "../routing/traffic.ts";
 import type { SharedHash } from "./shared-hash.ts";
 
 /** A region as one edge sees it. */
@@ -20,6 +21,8 @@ export interface EdgeReport {
   /** Writes that it has sent and that have not ended. */
   readonly writesUnderWay: number;
   readonly regions: Readonly<Record<string, SeenRegion>>;
+  /** What it has sent to each region in the last ten seconds. */
+  readonly rates: readonly Rate[];
 }
 
 /** An edge of the fleet as the shared memory knows it. */
@@ -62,7 +65,7 @@ function isFormerLife({ id, key, live }: KnownEdge, known: readonly KnownEdge[])
   return !live && known.some((other) => other.id === id && other.key !== key && other.live);
 }
 
-const SILENT: EdgeReport = { version: "unknown", holds: null, writesUnderWay: 0, regions: {} };
+const SILENT: EdgeReport = { version: "unknown", holds: null, writesUnderWay: 0, regions: {}, rates: [] };
 
 function readReport(text: string): EdgeReport {
   try {

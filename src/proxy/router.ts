@@ -9,6 +9,7 @@ import { decide } from "../routing/decide.ts";
 import type { DecisionInputs } from "../routing/decision.ts";
 import { pinWindowMs } from "../routing/lag.ts";
 import { RetryBudget } from "../routing/retry.ts";
+import type { TrafficMeter } from "../routing/traffic.ts";
 import { takesWrites } from "../routing/writers.ts";
 import type { AttemptResult, Carrier } from "./carrier.ts";
 import { positionOf, wroteBy } from "./evidence.ts";
@@ -27,6 +28,7 @@ export interface RouterParts {
   readonly events: EventBus;
   readonly table: RegionTable;
   readonly pins: Pins;
+  readonly traffic: TrafficMeter;
   readonly topology: Pick<TopologyStore, "refresh">;
   readonly writes: WriteGate;
 }
@@ -210,9 +212,10 @@ export class Router {
   }
 
   async #attempt(exchange: Exchange, carrier: Carrier, endpoint: Endpoint): Promise<AttemptResult> {
-    const { clock, table } = this.#parts;
+    const { clock, table, traffic } = this.#parts;
     this.#noteWriterLoad(exchange.inputs, endpoint);
     exchange.dispatchedAtMs = clock.now();
+    traffic.count(exchange.dispatchedAtMs, endpoint.region, exchange.reading.facts);
     exchange.headAtMs = null;
     table.started(endpoint);
     const result = await carrier.carry(exchange, endpoint).finally(() => table.finished(endpoint));

@@ -1,3 +1,4 @@
+import { capacityObjection, loadsWithout, type Traffic } from "./capacity.ts";
 import { decide } from "./decide.ts";
 import type { DecisionInputs, Refused } from "./decision.ts";
 import type { Admission, Region, View } from "./region.ts";
@@ -22,11 +23,13 @@ export interface Move {
 export interface Setting {
   readonly view: View;
   readonly rules: Rules;
+  /** Left out where capacity is not to be judged. */
+  readonly traffic?: Traffic;
 }
 
 /** Why a change must not be made. */
 export interface Objection {
-  readonly word: "write_region" | "last_region";
+  readonly word: "write_region" | "last_region" | "capacity";
   readonly why: string;
   /** What to do instead. */
   readonly instead: string;
@@ -59,18 +62,19 @@ function heldIn({ residency }: Rules): readonly (readonly string[])[] {
 
 /**
  * Why a change must not be made without force, or null. It must not take away the region that writes go to,
- * nor the last open region that is up for some readers.
+ * nor the last open region that is up for some readers, nor send others more than they can bear.
  */
 export function objection(
   regionId: string,
   admission: Admission,
   moves: readonly Move[],
-  { view, rules }: Setting,
+  { view, rules, traffic }: Setting,
 ): Objection | null {
   if (admission === "open") return null;
   if (takesAllWrites(regionId, moves, view, rules)) return writeRegionObjection(regionId, view);
   const stranded = moves.find((move) => strands(move, regionId, view));
-  return stranded ? lastRegionObjection(regionId, stranded, view) : null;
+  if (stranded) return lastRegionObjection(regionId, stranded, view);
+  return traffic === undefined ? null : capacityObjection(regionId, loadsWithout(regionId, moves, traffic));
 }
 
 function takesAllWrites(regionId: string, moves: readonly Move[], view: View, rules: Rules): boolean {

@@ -20,6 +20,7 @@ import { SILENT } from "../../src/regions/answer.ts";
 import { Drains } from "../../src/regions/drains.ts";
 import { RegionTable } from "../../src/regions/table.ts";
 import { reportOf } from "../../src/report.ts";
+import type { Traffic } from "../../src/routing/capacity.ts";
 import type { DecisionInputs } from "../../src/routing/decision.ts";
 
 /** The admin API over the real table, admissions and pins, listening; only the proxy and the file are missing. */
@@ -33,6 +34,8 @@ export interface AdminEdge {
   readonly events: EventBus;
   readonly audits: readonly AuditLine[];
   readonly requests: Map<string, RequestRecord>;
+  /** What the fleet sends. */
+  traffic: Traffic;
   /** What the next reload answers. */
   reloadAnswer: ReloadAnswer;
   readonly logged: readonly string[];
@@ -79,7 +82,7 @@ export async function adminEdge(given: object = {}, admissions = new AdmissionSt
     settings: () => ({ maxLagMs: 5_000, holdWritesMs: 0, holdDownMs: 0 }),
   });
   const holds = () => topology.get().move?.id ?? null;
-  hash.say(() => JSON.stringify(reportOf(table, { holds: holds(), writesUnderWay: 0 })));
+  hash.say(() => JSON.stringify(reportOf(table, { holds: holds(), writesUnderWay: 0, rates: [] })));
   const pins = new Pins(config.get(), { clock: systemClock, events, store: null });
   const identities = new Identities(config.get().consistency.identity, [SECRET]);
   const audits: AuditLine[] = [];
@@ -115,6 +118,7 @@ export async function adminEdge(given: object = {}, admissions = new AdmissionSt
     readiness: () => ({ ready: edge.reasons.length === 0, reasons: edge.reasons, overload: [] }),
     status: () => ({ edge: "edge-1", version: "0.1.0", uptimeSeconds: 61, mode: "rw", redis: "off" }),
     there: () => THERE,
+    traffic: () => edge.traffic,
     drains,
     identityPids: (kind, value) => identities.lookUp(kind, value)?.read ?? null,
   };
@@ -131,6 +135,7 @@ export async function adminEdge(given: object = {}, admissions = new AdmissionSt
     events,
     audits,
     requests: new Map(),
+    traffic: { rates: [], capacities: new Map() },
     reloadAnswer: { result: "unchanged", changes: [], needsRestart: [], warnings: [] },
     logged,
     reasons: [],

@@ -209,6 +209,41 @@ describe("regions in the admin API", () => {
   });
 });
 
+describe("the load that a change of admission moves", () => {
+  it("shows what other regions would have to bear, and refuses what they cannot", async (t) => {
+    const edge = await adminEdge();
+    t.after(() => edge.close());
+    const rate = { region: "eu-west", traffic: "reads", jurisdictions: null, perSecond: 60.04 } as const;
+    const load = (capacity: number | null) => [
+      { region: "eu-west", before: 60, after: 0, capacity: null },
+      { region: "us-east", before: 0, after: 60, capacity },
+    ];
+    for (const capacity of [null, 61]) {
+      const capacities = new Map(capacity === null ? [] : [["us-east", capacity]]);
+      edge.traffic = { rates: [rate], capacities };
+      const { json } = await edge.call("POST", "/v1/regions/eu-west/drain?dryRun=true", { body: REASON });
+      assert.deepEqual(admissionAnswer.parse(json).load, load(capacity));
+    }
+    edge.traffic = { rates: [rate], capacities: new Map([["us-east", 50]]) };
+    for (const query of ["?dryRun=true", ""]) {
+      const { status, json } = await edge.call("POST", `/v1/regions/eu-west/drain${query}`, {
+        body: REASON,
+      });
+      assert.deepEqual([status, json.fault], [409, "capacity"]);
+      assert.match(
+        json.detail,
+        /us-east would get 60 requests.*its capacity is 50\. Wait.*repeat with force/,
+      );
+      assert.deepEqual(json.load, load(50));
+    }
+    assert.equal(edge.table.view.byId.get("eu-west")?.admission, "open");
+    const forced = await edge.call("POST", "/v1/regions/eu-west/drain?force=true", { body: REASON });
+    assert.equal(forced.status, 200);
+    const opened = await edge.call("POST", "/v1/regions/eu-west/undrain");
+    assert.deepEqual(admissionAnswer.parse(opened.json).load, []);
+  });
+});
+
 describe("a change of admission while the shared store is away", () => {
   it("is refused with 503, changes nothing, and names the remedy", async () => {
     class Away extends AdmissionStore {

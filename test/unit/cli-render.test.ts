@@ -50,6 +50,10 @@ describe("a change of admission in words", () => {
         requestsInFlight: 3,
         estimatedEnd: null,
       },
+      load: [
+        { region: "eu", before: 40.5, after: 0, capacity: null },
+        { region: "us", before: 12, after: 42.4, capacity: 500 },
+      ],
       moves: [
         {
           traffic: "reads",
@@ -80,6 +84,10 @@ describe("a change of admission in words", () => {
         "NEW TRAFFIC       WENT TO  GOES TO",
         "reads held in eu  eu       refused (residency)",
         "reads             eu       us 75 %, ap 25 %",
+        "",
+        "REGION  REQUESTS/S  THEN  CAPACITY",
+        "eu            40.5     0         -",
+        "us              12  42.4       500",
         "",
       ].join("\n"),
     );
