@@ -20,14 +20,13 @@ const MAX_HEAD_BYTES = 16_384;
 const REQUEST_TIMEOUT_MS = 5_000;
 const CHECK_INTERVAL_MS = 1_000;
 const KEEP_ALIVE_MS = 30_000;
-/** Above the longest a call is silent: a move of the write region, and the pauses of the event stream. */
-const SILENCE_MS = 120_000;
+const UNREAD_MS = 60_000;
 
 /** How long a client may take, as Fastify names it. */
 export const PATIENCE = {
   requestTimeout: REQUEST_TIMEOUT_MS,
   keepAliveTimeout: KEEP_ALIVE_MS,
-  connectionTimeout: SILENCE_MS,
+  connectionTimeout: UNREAD_MS,
   http: {
     maxHeaderSize: MAX_HEAD_BYTES,
     headersTimeout: REQUEST_TIMEOUT_MS,
@@ -39,7 +38,10 @@ export const PATIENCE = {
 const MOST_CONNECTIONS = { inAll: 512, perAddress: 128 };
 const WARNINGS = { atOnce: 1, perSecond: 1 / 60 };
 
-/** Closes connections beyond so many, before anything of them is read, and tells of it; no address can take them all. */
+/**
+ * Closes connections beyond so many, before anything of them is read, and tells of it; no address can take them all. Cuts
+ * those that do not read their answers.
+ */
 export function boundConnections(
   server: Server,
   { events, clock }: { readonly events: EventBus; readonly clock: Clock },
@@ -52,6 +54,8 @@ export function boundConnections(
   };
   server.maxConnections = inAll;
   server.on("drop", () => warn(`${inAll} are open`));
+  // A call may be long in being answered; who does not take what is there is another matter.
+  server.on("timeout", (socket: Socket) => void (socket.writableLength > 0 && socket.destroy()));
   server.on("connection", (socket: Socket) => {
     const address = callerAddress(socket.remoteAddress);
     const others = open.get(address) ?? 0;

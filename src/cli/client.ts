@@ -9,8 +9,9 @@ export interface AdminAddress {
 /** A call that did not succeed; the message is one line for the operator. */
 export class CallFailed extends Error {}
 
-/** A move of the write region waits for the new one. */
 const TIMEOUT_MS = 40_000;
+/** A move of the write region waits for the new one, and for a hook that may take minutes. */
+export const MOVE_TIMEOUT_MS = 900_000;
 
 /** Calls an edge's admin API. Resolves with the JSON of a 2xx answer, else throws {@link CallFailed}. */
 export async function call(
@@ -18,8 +19,9 @@ export async function call(
   method: "GET" | "POST",
   path: string,
   body?: object,
+  timeoutMs = TIMEOUT_MS,
 ): Promise<unknown> {
-  const { status, type, text } = await exchange(address, method, path, body);
+  const { status, type, text } = await exchange(address, method, path, body, timeoutMs);
   const answer = type.includes("json") ? parse(text) : undefined;
   if (answer === undefined) {
     throw new CallFailed(`${address.admin} answered ${status} ${type}, which is not a Meridian admin API`);
@@ -38,19 +40,21 @@ async function exchange(
   { admin, token }: AdminAddress,
   method: "GET" | "POST",
   path: string,
-  body?: object,
+  body: object | undefined,
+  timeoutMs: number,
 ): Promise<Exchanged> {
   const headers: Record<string, string> = { accept: "application/json" };
   if (token !== undefined) headers.authorization = `Bearer ${token}`;
   if (body) headers["content-type"] = "application/json";
   try {
-    const signal = AbortSignal.timeout(TIMEOUT_MS);
+    const signal = AbortSignal.timeout(timeoutMs);
     const url = new URL(admin.replace(/\/+$/, "") + path);
     const response = await request(url, {
       method,
       headers,
       body: body ? JSON.stringify(body) : null,
       signal,
+      headersTimeout: 0,
     });
     const type = String(response.headers["content-type"] ?? "without a content-type");
     return { status: response.statusCode, type, text: await response.body.text() };

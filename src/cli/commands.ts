@@ -7,7 +7,7 @@ import type {
   StatusAnswer,
   WriteRegionAnswer,
 } from "../admin/messages.ts";
-import { type AdminAddress, CallFailed, call } from "./client.ts";
+import { type AdminAddress, CallFailed, call, MOVE_TIMEOUT_MS } from "./client.ts";
 import {
   admissionText,
   decisionText,
@@ -124,7 +124,7 @@ function addPromote(program: Command, io: ClientIo): void {
       return run(io, options, async () => {
         const path = `/v1/write-region?dryRun=${dryRun}`;
         const body = { region, reason, force };
-        const answer = (await call(options, "POST", path, body)) as WriteRegionAnswer;
+        const answer = (await call(options, "POST", path, body, MOVE_TIMEOUT_MS)) as WriteRegionAnswer;
         return { data: answer, text: writeRegionText(answer) };
       });
     });

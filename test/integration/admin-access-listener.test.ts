@@ -315,4 +315,43 @@ describe("the admin listener", () => {
     await eventually(() => assert.equal(openNow(), 3));
     assert.deepEqual(warnings, [{ what: "admin connections refused", detail: "3 are open" }]);
   });
+
+  it("cuts who does not read his answer, and not who waits long for it", async (t) => {
+    const server = createServer(async (req, res) => {
+      if (req.url === "/long") setTimeout(() => res.end("here"), 1_500);
+      else res.end("x".repeat(50_000_000));
+    });
+    boundConnections(server, { events: new EventBus(), clock: systemClock });
+    server.setTimeout(500);
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    t.after(() => server.close());
+    const { port } = server.address() as { port: number };
+    const deaf = connect(port, "127.0.0.1").on("error", () => {});
+    t.after(() => deaf.destroy());
+    deaf.pause();
+    deaf.write("GET / HTTP/1.1\r\nhost: h\r\n\r\n");
+    const served = once(server, "request");
+    const [{ socket }] = await served;
+    const long = callFrom("127.0.0.1", `http://127.0.0.1:${port}`, { path: "/long" });
+    await eventually(() => assert.equal(socket.destroyed, true));
+    assert.equal((await long).status, 200);
+  });
+
+  it("knows a caller over IPv4 by that address, also where it listens on IPv6", async (t) => {
+    const dual = await adminEdge({ admin: { ...GUARDED.admin, host: "::" } }).catch(() => null);
+    if (dual === null) return t.skip("no IPv6 here");
+    t.after(() => dual.close());
+    const url = `http://127.0.0.1:${new URL(dual.url).port}`;
+    const headers = { authorization: "Bearer guess" };
+    for (let each = 0; each < 11; each += 1) {
+      await callFrom("127.0.0.2", url, { method: "POST", path: "/v1/config/reload", headers });
+    }
+    const from = new Set(dual.audits.map(({ from: address }) => address));
+    assert.deepEqual([...from], ["127.0.0.2"]);
+    const path = "/v1/status";
+    const operator = { authorization: OPERATOR };
+    assert.equal((await callFrom("127.0.0.2", url, { path, headers: operator })).status, 429);
+    assert.equal((await callFrom("127.0.0.3", url, { path, headers: operator })).status, 200);
+  });
 });
