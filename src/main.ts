@@ -1,4 +1,4 @@
-import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { addClientCommands } from "./cli/commands.ts";
 import { validateCommand } from "./config/validate.ts";
 import { serveCommand } from "./serve.ts";
@@ -42,7 +42,11 @@ program
 program
   .command("demo")
   .description("three simulated regions, one edge, light traffic and a live table")
-  .option("--redis <url>", "keep pins in this Redis; without it they live in the process")
+  .addOption(
+    new Option("--redis <url>", "keep pins in this Redis; without it they live in the process").env(
+      "MERIDIAN_REDIS",
+    ),
+  )
   .option("--port <port>", "where the edge listens", portNumber, 8080)
   .option("--admin-port <port>", "where the admin API listens", portNumber, 9090)
   .option("--for <seconds>", "end by itself after so long", positiveNumber)
