@@ -12,6 +12,10 @@ export interface LoadOptions {
   /** Requests in flight beyond which no more are sent, so that a dead target is not swamped. */
   readonly maxInFlight?: number;
   readonly timeoutMs?: number;
+  /** How long an idle connection is kept, whatever the server says. */
+  readonly keepAliveMs?: number;
+  /** Sends no more once it is aborted. */
+  readonly signal?: AbortSignal;
   readonly onAnswer?: (answer: LoadAnswer) => void;
 }
 
@@ -45,13 +49,18 @@ const TICK_MS = 10;
 
 /** Sends requests at a steady rate over kept-alive connections, whether or not earlier ones were answered. */
 export async function load(options: LoadOptions): Promise<LoadReport> {
-  const { ratePerSecond, durationMs, maxInFlight = 256 } = options;
-  const agent = new Agent({ connections: maxInFlight, keepAliveTimeout: 30_000 });
+  const { ratePerSecond, durationMs, maxInFlight = 256, keepAliveMs } = options;
+  const agent = new Agent({
+    connections: maxInFlight,
+    keepAliveTimeout: keepAliveMs ?? 30_000,
+    ...(keepAliveMs === undefined ? {} : { keepAliveMaxTimeout: keepAliveMs }),
+  });
   const answers: LoadAnswer[] = [];
   const inFlight = new Set<Promise<void>>();
   const startedMs = performance.now();
   let skipped = 0;
   for (let index = 0; index < (ratePerSecond * durationMs) / 1_000; index += 1) {
+    if (options.signal?.aborted) break;
     const dueMs = startedMs + (index * 1_000) / ratePerSecond;
     if (dueMs - performance.now() > TICK_MS) await sleep(TICK_MS);
     while (dueMs > performance.now()) await sleep(1);
