@@ -7,6 +7,8 @@ export class MemoryHash implements SharedHash {
   readonly isShared = false;
   readonly selfKey: string;
   readonly #clock: Clock;
+  /** What the wall clock was ahead of the monotonic one at the start; it may be set at any time. */
+  readonly #aheadMs: number;
   readonly #board = new Board<Fields>(new Map());
   readonly #heard = new Set<() => void>();
   #make: () => string = () => "";
@@ -14,6 +16,7 @@ export class MemoryHash implements SharedHash {
   constructor(edgeId = "edge", clock: Clock = systemClock) {
     this.selfKey = `${edgeId}:lone`;
     this.#clock = clock;
+    this.#aheadMs = clock.wall() - clock.now();
   }
 
   get(): Fields {
@@ -25,7 +28,7 @@ export class MemoryHash implements SharedHash {
   }
 
   nowMs(): number {
-    return this.#clock.wall();
+    return this.#clock.now() + this.#aheadMs;
   }
 
   heardMsAgo(): number {

@@ -51,7 +51,8 @@ export class AffinityCookies {
     const ageMs = this.#clock.wall() - Number(seconds) * 1_000;
     if (ageMs >= this.#ttlMs) return null;
     const movedMs = moved === MOVED ? Math.max(0, ageMs) : null;
-    return { region, session, renew: ageMs > this.#ttlMs * RENEW_AFTER, movedMs };
+    // One from the future was written by another clock, or before this one was set back.
+    return { region, session, renew: Math.abs(ageMs) > this.#ttlMs * RENEW_AFTER, movedMs };
   }
 
   /** The `Set-Cookie` line that makes a region a session's home; the session keeps its name when it moves. */
