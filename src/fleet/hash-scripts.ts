@@ -1,5 +1,5 @@
 /*
- * The scripts of the shared hash, KEYS[1]. Each is one command on one key, so that it may run in a Redis Cluster, late, or
+ * The scripts of the shared hash, KEYS[1], and of the lists beside it. Each is one command on one key, so that it may run in a Redis Cluster, late, or
  * twice. Who follows is told by a message on a channel of the key's name, that there is something to ask for; an edge that
  * may not publish still changes what it changes.
  */
@@ -26,5 +26,12 @@ return 1
 export const FORGET = `
 redis.call('HDEL', KEYS[1], unpack(ARGV))
 ${TELL}
+return 1
+`;
+
+/** Puts ARGV[1] in front of the list KEYS[1], of which ARGV[2] are kept. */
+export const PUSH = `
+redis.call('LPUSH', KEYS[1], ARGV[1])
+redis.call('LTRIM', KEYS[1], 0, ARGV[2] - 1)
 return 1
 `;

@@ -11,6 +11,7 @@ export class MemoryHash implements SharedHash {
   readonly #aheadMs: number;
   readonly #board = new Board<Fields>(new Map());
   readonly #heard = new Set<() => void>();
+  readonly #lists = new Map<string, readonly string[]>();
   #make: () => string = () => "";
 
   constructor(edgeId = "edge", clock: Clock = systemClock) {
@@ -62,6 +63,14 @@ export class MemoryHash implements SharedHash {
     if ((this.get().get(guard) ?? "") !== expected) return false;
     await this.set(changes);
     return true;
+  }
+
+  async push(list: string, text: string, most: number): Promise<void> {
+    this.#lists.set(list, [text, ...(await this.list(list))].slice(0, most));
+  }
+
+  async list(name: string): Promise<readonly string[]> {
+    return this.#lists.get(name) ?? [];
   }
 
   async start(): Promise<void> {}

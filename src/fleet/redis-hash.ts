@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { systemClock } from "../clock.ts";
 import { type RedisClient, redisCause } from "../redis.ts";
 import { Board } from "./board.ts";
-import { ASK, FORGET, SET_IF } from "./hash-scripts.ts";
+import { ASK, FORGET, PUSH, SET_IF } from "./hash-scripts.ts";
 import { POLL_INTERVAL_MS, Polling } from "./polling.ts";
 import { type Changes, type Fields, type Said, SharedAway, type SharedHash } from "./shared-hash.ts";
 
@@ -18,6 +18,7 @@ interface HashCommands {
   meridianAsk(key: string, field: string, text: string): Promise<unknown>;
   meridianSetIf(key: string, guard: string, expected: string, ...pairs: readonly string[]): Promise<unknown>;
   meridianForget(key: string, ...fields: readonly string[]): Promise<unknown>;
+  meridianPush(key: string, text: string, most: number): Promise<unknown>;
 }
 
 export interface RedisHashOptions {
@@ -38,6 +39,7 @@ export class RedisHash implements SharedHash {
   readonly isShared = true;
   readonly selfKey: string;
   readonly #client: RedisClient & HashCommands;
+  readonly #namespace: string;
   readonly #key: string;
   readonly #polling: Polling;
   readonly #board = new Board<Fields>(new Map());
@@ -58,7 +60,9 @@ export class RedisHash implements SharedHash {
     client.defineCommand("meridianAsk", { lua: ASK, numberOfKeys: 1 });
     client.defineCommand("meridianSetIf", { lua: SET_IF, numberOfKeys: 1 });
     client.defineCommand("meridianForget", { lua: FORGET, numberOfKeys: 1 });
+    client.defineCommand("meridianPush", { lua: PUSH, numberOfKeys: 1 });
     this.#client = client as RedisClient & HashCommands;
+    this.#namespace = namespace;
     this.#key = `${namespace}:topology`;
     this.selfKey = `${edgeId}:${randomBytes(NONCE_BYTES).toString("base64url")}`;
     this.#aheadMs = systemClock.wall() - systemClock.now();
@@ -113,14 +117,21 @@ export class RedisHash implements SharedHash {
 
   async setIf(guard: string, expected: string, changes: Changes): Promise<boolean> {
     const pairs = Object.entries(changes).flat();
-    let done: unknown;
-    try {
-      done = await this.#client.meridianSetIf(this.#key, guard, expected, ...pairs);
-    } catch (error) {
-      throw new SharedAway(`Redis did not take the change: ${redisCause(error)}`, { cause: error });
-    }
+    const done = await confirmed(
+      "take the change",
+      this.#client.meridianSetIf(this.#key, guard, expected, ...pairs),
+    );
     await this.refresh();
     return done === 1;
+  }
+
+  async push(list: string, text: string, most: number): Promise<void> {
+    const key = `${this.#namespace}:${list}`;
+    await confirmed("take the change", this.#client.meridianPush(key, text, most));
+  }
+
+  list(name: string): Promise<readonly string[]> {
+    return confirmed("answer", this.#client.lrange(`${this.#namespace}:${name}`, 0, -1));
   }
 
   start(): Promise<void> {
@@ -177,6 +188,14 @@ export class RedisHash implements SharedHash {
     listener.on("message", () => void this.refresh());
     listener.on("ready", subscribe);
     if (listener.status === "ready") subscribe();
+  }
+}
+
+async function confirmed<T>(what: string, answer: Promise<T>): Promise<T> {
+  try {
+    return await answer;
+  } catch (error) {
+    throw new SharedAway(`Redis did not ${what}: ${redisCause(error)}`, { cause: error });
   }
 }
 

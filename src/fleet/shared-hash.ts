@@ -42,6 +42,10 @@ export interface SharedHash {
    * with {@link SharedAway}, and then it may have.
    */
   setIf(guard: string, expected: string, changes: Changes): Promise<boolean>;
+  /** Puts a text in front of a list, of which `most` are kept. Rejects with {@link SharedAway}, and then it may have. */
+  push(list: string, text: string, most: number): Promise<void>;
+  /** The texts of a list, the newest first. Rejects with {@link SharedAway}. */
+  list(name: string): Promise<readonly string[]>;
   /** Reads what is stored and goes on following it. Resolves even when there is no answer. */
   start(): Promise<void>;
   /** Says that this edge is gone, if it can. */
