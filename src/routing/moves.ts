@@ -43,7 +43,7 @@ const DRAWS = 100;
  * A drain ends closed, so what it moves in the end is what a close moves at once.
  */
 export function movesOf(regionId: string, admission: Admission, setting: Setting): readonly Move[] {
-  const after = { ...setting, view: withAdmission(setting.view, regionId, inTheEnd(admission)) };
+  const after = { ...setting, view: withRegion(setting.view, regionId, { admission: inTheEnd(admission) }) };
   const readers = [null, ...heldIn(setting.rules)];
   return [...readers.map((held) => ["reads", held] as const), ["writes", null] as const].map(
     ([traffic, jurisdictions]) => ({
@@ -68,12 +68,37 @@ export function objection(
   regionId: string,
   admission: Admission,
   moves: readonly Move[],
-  { view, rules, traffic }: Setting,
+  setting: Setting,
 ): Objection | null {
   if (admission === "open") return null;
-  if (takesAllWrites(regionId, moves, view, rules)) return writeRegionObjection(regionId, view);
+  return (
+    objectionOfWriters(regionId, moves, setting) ??
+    objectionOfReaders(regionId, moves, setting.view) ??
+    objectionOfCapacity(regionId, moves, setting)
+  );
+}
+
+/** Of taking away what writes go to. */
+export function objectionOfWriters(
+  regionId: string,
+  moves: readonly Move[],
+  { view, rules }: Setting,
+): Objection | null {
+  return takesAllWrites(regionId, moves, view, rules) ? writeRegionObjection(regionId, view) : null;
+}
+
+/** Of taking away what is the last for some readers. */
+export function objectionOfReaders(regionId: string, moves: readonly Move[], view: View): Objection | null {
   const stranded = moves.find((move) => strands(move, regionId, view));
-  if (stranded) return lastRegionObjection(regionId, stranded, view);
+  return stranded ? lastRegionObjection(regionId, stranded, view) : null;
+}
+
+/** Of what the others would get. */
+export function objectionOfCapacity(
+  regionId: string,
+  moves: readonly Move[],
+  { traffic }: Setting,
+): Objection | null {
   return traffic === undefined ? null : capacityObjection(regionId, loadsWithout(regionId, moves, traffic));
 }
 
@@ -177,9 +202,9 @@ function inTheEnd(admission: Admission): Admission {
   return admission === "draining" ? "closed" : admission;
 }
 
-/** The same view with one region's admission changed. */
-function withAdmission(view: View, regionId: string, admission: Admission): View {
-  const change = (region: Region): Region => (region.id === regionId ? { ...region, admission } : region);
+/** The same view with one region changed. */
+export function withRegion(view: View, regionId: string, changes: Partial<Region>): View {
+  const change = (region: Region): Region => (region.id === regionId ? { ...region, ...changes } : region);
   const regions = view.regions.map(change);
   return {
     ...view,
