@@ -23,6 +23,11 @@ export function unsent(fault: Fault, durationMs = 0, cause: string | null = null
   return { fault, status: null, sent: false, stale: false, durationMs, cause };
 }
 
+/** Nobody took the connection in time. */
+export function unreached(durationMs: number): AttemptResult {
+  return unsent("connect_failed", durationMs, "UND_ERR_CONNECT_TIMEOUT: not reached, for a drill");
+}
+
 /**
  * What differs between a request and an upgrade: how it is carried to an endpoint and its answer back, and how it
  * is refused. Everything else (deciding, pins, retries, telling) is the router's and the same for both.

@@ -3,7 +3,7 @@ import type { Fault } from "../errors.ts";
 import type { RequestRecord } from "../events.ts";
 import type { Endpoint } from "../regions/table.ts";
 import { RequestBody } from "./body.ts";
-import { type AttemptResult, type Carrier, unsent } from "./carrier.ts";
+import { type AttemptResult, type Carrier, unreached, unsent } from "./carrier.ts";
 import type { Exchange } from "./exchange.ts";
 import { forward } from "./forward.ts";
 import { servernameOf } from "./forward-head.ts";
@@ -101,7 +101,10 @@ export class HttpCarrier implements Carrier {
       const atEndpoint = connection instanceof Promise ? await connection : connection;
       if (atEndpoint === null) return refused("no_connection");
       try {
-        return await this.#forward(exchange, endpoint, [inRegion, atEndpoint]);
+        return (
+          (await this.#missed(exchange, endpoint)) ??
+          (await this.#forward(exchange, endpoint, [inRegion, atEndpoint]))
+        );
       } finally {
         atEndpoint.leave();
         if (this.answered) this.body.discard();
@@ -117,6 +120,16 @@ export class HttpCarrier implements Carrier {
     const close = spoils || this.#parts.dismisses();
     refuse(this.#res, fault, exchange.passage.requestId, close, detail);
     if (!close) this.body.discard();
+  }
+
+  /** What becomes of it where nobody can be reached; null where somebody can. */
+  #missed(exchange: Exchange, { region }: Endpoint): Promise<AttemptResult | null> | null {
+    const { table, clock } = this.#parts;
+    const { connectTimeout } = exchange.settings.config.proxy;
+    const hiding = table.blackHole.hides(region, connectTimeout, this.#leaving);
+    return (
+      hiding?.then((isHidden) => (isHidden ? unreached(clock.now() - exchange.dispatchedAtMs) : null)) ?? null
+    );
   }
 
   #forward(exchange: Exchange, endpoint: Endpoint, places: readonly Place[]): Promise<AttemptResult> {

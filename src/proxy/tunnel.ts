@@ -4,9 +4,9 @@ import { createProxyServer } from "http-proxy";
 import type { Clock } from "../clock.ts";
 import { FAULTS, type Fault } from "../errors.ts";
 import type { EventBus } from "../events.ts";
-import type { Endpoint } from "../regions/table.ts";
+import type { Endpoint, RegionTable } from "../regions/table.ts";
 import { settleAffinity } from "./affinity-cookie.ts";
-import { type AttemptResult, type Carrier, unsent } from "./carrier.ts";
+import { type AttemptResult, type Carrier, unreached, unsent } from "./carrier.ts";
 import { connectTo, MadeConnection } from "./connect.ts";
 import { Exchange } from "./exchange.ts";
 import { Farewell } from "./farewell.ts";
@@ -21,6 +21,7 @@ import type { Settings } from "./settings.ts";
 
 export interface TunnelParts extends LongLivedParts {
   readonly events: EventBus;
+  readonly table: RegionTable;
   readonly router: Router;
   readonly sessions: Sessions;
   readonly settings: () => Settings;
@@ -63,7 +64,12 @@ export class TunnelHandler {
     this.#tunnels.closeRegion(region);
   }
 
-  /** The same for all tunnels, at the end of a shutdown's grace. */
+  /** Ends the tunnels to a region as its death would. */
+  loseRegion(region: string): void {
+    for (const carrier of this.#carriers) carrier.lose(region);
+  }
+
+  /** Closes all of them, at the end of a shutdown's grace. */
   closeAll(withinMs: number): void {
     this.#tunnels.closeAll(withinMs);
   }
@@ -80,9 +86,9 @@ export class TunnelHandler {
 
   /** Never rejects; emits `requestDone` exactly once, when the client's socket has closed. */
   async upgrade(req: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
-    const { clock, chance, events, router, sessions, settings } = this.#parts;
+    const { clock, chance, events, router, sessions, settings, table } = this.#parts;
     socket.on("error", ignore);
-    const carrier = new TunnelCarrier(req, socket, head, { clock, sessions, tunnels: this.#tunnels });
+    const carrier = new TunnelCarrier(req, socket, head, { clock, sessions, table, tunnels: this.#tunnels });
     this.#carriers.add(carrier);
     try {
       const inForce = settings();
@@ -109,6 +115,7 @@ function refuseAt(exchange: Exchange, carrier: TunnelCarrier, fault: Fault): voi
 
 interface CarrierParts {
   readonly clock: Clock;
+  readonly table: RegionTable;
   readonly sessions: Sessions;
   readonly tunnels: LongLived;
 }
@@ -127,6 +134,8 @@ class TunnelCarrier implements Carrier {
   readonly #parts: CarrierParts;
   /** Null until the region has agreed. */
   #farewell: Farewell | null = null;
+  /** The region that has agreed; null until one has. */
+  #joined: { readonly region: string; readonly socket: Socket } | null = null;
   #status: number | null = null;
   #handedOver = false;
   /** The region ended its answer before its end. */
@@ -174,13 +183,20 @@ class TunnelCarrier implements Carrier {
     this.#socket.destroy();
   }
 
+  /** What the death of the region would do, if it goes there. */
+  lose(region: string): void {
+    if (this.#joined?.region === region) this.#joined.socket.destroy();
+  }
+
   awaitBody(): null {
     return null;
   }
 
   async carry(exchange: Exchange, endpoint: Endpoint): Promise<AttemptResult> {
-    const { clock } = this.#parts;
+    const { clock, table } = this.#parts;
     const { connectTimeout } = exchange.settings.config.proxy;
+    const isHidden = await table.blackHole.hides(endpoint.region, connectTimeout, this.#leaving);
+    if (isHidden === true) return unreached(clock.now() - exchange.dispatchedAtMs);
     let region: Socket;
     try {
       region = await connectTo(endpoint.origin, connectTimeout, this.#socket);
@@ -195,6 +211,11 @@ class TunnelCarrier implements Carrier {
     this.#status = FAULTS[fault].status;
     refuseSocket(this.#socket, fault, exchange.passage.requestId, detail);
   }
+
+  readonly #leaving = (listener: () => void): (() => void) => {
+    this.#socket.once("close", listener);
+    return () => this.#socket.off("close", listener);
+  };
 
   /** Resolves when the tunnel is over, or did not come about. */
   #tunnel(exchange: Exchange, endpoint: Endpoint, region: Socket): Promise<AttemptResult> {
@@ -282,6 +303,7 @@ class TunnelCarrier implements Carrier {
   #join({ region: id }: Endpoint, region: Socket): void {
     const farewell = new Farewell(this.#socket, region);
     this.#farewell = farewell;
+    this.#joined = { region: id, socket: region };
     const left = this.#parts.tunnels.add({ region: id, close: () => farewell.close() });
     this.#socket.once("close", left);
     region.once("close", () => this.#socket.destroySoon());

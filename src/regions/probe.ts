@@ -38,6 +38,12 @@ export function passed({ result }: ProbeOutcome): boolean {
   return result === "pass" || result === "degraded" || result === "drain";
 }
 
+/** What becomes of a probe that nobody answers. */
+export function unanswered(timeoutMs: number): ProbeOutcome {
+  const cause = `no answer within ${Math.round(timeoutMs)} ms`;
+  return { result: "timeout", cause, roundTripMs: null, reported: SILENT };
+}
+
 /** Asks one endpoint how it is, over a connection of its own that real traffic cannot starve. */
 export class Probe {
   readonly #origin: string;

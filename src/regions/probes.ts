@@ -91,6 +91,7 @@ export class Prober {
       chance: this.#parts.chance,
       settings: () => this.#settings,
       intervalMs: () => this.#intervalMs,
+      hides: (forMs) => this.#table.blackHole.hides(endpoint.region, forMs),
       probed: (outcome, startedMs) => this.#table.probed(endpoint, outcome, startedMs),
       failed: (error) => this.#table.probeBroke(error),
     });

@@ -4,9 +4,11 @@ import type { Health, Region, Role } from "../routing/region.ts";
 import { warmth } from "../routing/slow-start.ts";
 import type { EndpointState } from "./endpoint.ts";
 import {
+  duringDrill,
   type EffectiveAdmission,
   effectiveAdmission,
   type OperatorAdmission,
+  type RehearsedLoss,
   regionApplied,
   regionHealth,
   regionLag,
@@ -31,6 +33,8 @@ export interface LookRules {
   readonly slowStartMs: number;
   /** For a region that is not the write region; else null. */
   readonly fence: Fence | null;
+  /** Of this region; else null. */
+  readonly drill: RehearsedLoss | null;
 }
 
 /** A latency in a view is replaced when it is off by this much; the ranking uses the exact one. */
@@ -89,12 +93,12 @@ export class RegionState {
   /** Looks at the region anew. `seen` stays the same object unless a decision could tell the difference. */
   look(
     operator: OperatorAdmission | undefined,
-    { slowStartMs, fence }: LookRules,
+    { slowStartMs, fence, drill }: LookRules,
     { nowMs, wallMs }: Now,
   ): void {
     const health = regionHealth(this.endpoints);
     this.#noteReturn(this.seen.health, health, nowMs);
-    this.admission = effectiveAdmission(operator, this.endpoints, wallMs);
+    this.admission = duringDrill(effectiveAdmission(operator, this.endpoints, wallMs), drill);
     const next: Region = {
       id: this.id,
       ...described(this.#config),

@@ -1,3 +1,4 @@
+import type { DrillKind } from "../routing/drill.ts";
 import { leastApplied, type Position } from "../routing/position.ts";
 import type { Admission, Health } from "../routing/region.ts";
 import type { EndpointState } from "./endpoint.ts";
@@ -20,6 +21,13 @@ const UNSAID: OperatorAdmission = {
   by: "region",
   deadlineWallMs: null,
 };
+
+/** A drill that is on. */
+export interface RehearsedLoss {
+  readonly region: string;
+  readonly kind: DrillKind;
+  readonly reason: string;
+}
 
 /** The admission in force, and whose word it is. */
 export interface EffectiveAdmission {
@@ -92,4 +100,13 @@ function saidOf(operator: OperatorAdmission | undefined, wallMs: number) {
   if (isPast)
     return { state: "open", by, why: `${reason} (its window is over)`, deadlineWallMs: null } as const;
   return { state, by, why: reason, deadlineWallMs };
+}
+
+/** Over the operator's word, and never stored as one: a drill that drains a region takes its traffic for a while. */
+export function duringDrill(
+  admission: EffectiveAdmission,
+  drill: Omit<RehearsedLoss, "region"> | null,
+): EffectiveAdmission {
+  if (drill?.kind !== "drain" || admission.state === "closed") return admission;
+  return { state: "closed", by: "drill", why: drill.reason };
 }

@@ -6,17 +6,18 @@ import type { EventBus } from "../events.ts";
 import { type RankState, rank, rerank } from "../routing/rank.ts";
 import type { Region, View } from "../routing/region.ts";
 import { balance } from "./balance.ts";
+import { BlackHole } from "./black-hole.ts";
 import { type Endpoint, EndpointState } from "./endpoint.ts";
 import { names } from "./lookup.ts";
 import { type ProbeOutcome, passed } from "./probe.ts";
 import { type Fence, RegionState } from "./region-state.ts";
 import { type RegionStatus, regionStatus } from "./status.ts";
-import type { OperatorAdmission } from "./summary.ts";
+import type { OperatorAdmission, RehearsedLoss } from "./summary.ts";
 import { sameView, sameWrites, viewOf, type WriteState, writeRegionOf } from "./view.ts";
 
 export type { Endpoint } from "./endpoint.ts";
 export type { EndpointStatus, RegionStatus } from "./status.ts";
-export type { OperatorAdmission } from "./summary.ts";
+export type { OperatorAdmission, RehearsedLoss } from "./summary.ts";
 
 /** How often somebody has to call {@link RegionTable.beat}. */
 export const BEAT_MS = 250;
@@ -53,6 +54,8 @@ export interface WriteTopology {
  * replaced whole, so a request that takes it once cannot see half a change.
  */
 export class RegionTable {
+  /** What this edge cannot reach. */
+  readonly blackHole = new BlackHole();
   readonly #clock: Clock;
   readonly #events: EventBus;
   readonly #retiredPools = new Set<Pool>();
@@ -62,6 +65,7 @@ export class RegionTable {
   /** Null until somebody has said: then the file has the word. */
   #writes: WriteState | null = null;
   #isVouched = false;
+  #drill: RehearsedLoss | null = null;
   /** When this edge heard of the present epoch, or began. */
   #epochSinceMs = 0;
   #rank: RankState = rank([]);
@@ -179,6 +183,14 @@ export class RegionTable {
     this.#look("admission");
   }
 
+  /** The region whose loss is rehearsed, and how; null: none. Replaces what was set before. */
+  setDrill(drill: RehearsedLoss | null): void {
+    this.#drill = drill;
+    if (drill?.kind === "black-hole") this.blackHole.open(drill.region);
+    else this.blackHole.close();
+    this.#look("drill");
+  }
+
   /** Which region takes writes; replaces what was set before. */
   setTopology({ epoch, writer, mode, promotions }: WriteTopology): void {
     if (epoch !== this.#view.epoch) this.#epochSinceMs = this.#clock.now();
@@ -257,7 +269,9 @@ export class RegionTable {
     const writes = this.#writesAt(now.nowMs);
     for (const state of states) {
       const fence = fenceFor(state.id, writes, this.#epochSinceMs);
-      state.look(this.#admissions.get(state.id), { slowStartMs: this.#config.routing.slowStart, fence }, now);
+      const drill = this.#drill?.region === state.id ? this.#drill : null;
+      const rules = { slowStartMs: this.#config.routing.slowStart, fence, drill };
+      state.look(this.#admissions.get(state.id), rules, now);
     }
     this.#rank = this.#ranked(states, now.nowMs);
     const regions = states.map(({ seen }) => seen);

@@ -1,6 +1,6 @@
 import type { Clock } from "../clock.ts";
 import type { EndpointState } from "./endpoint.ts";
-import { Probe, type ProbeOutcome, type ProbeSettings, passed } from "./probe.ts";
+import { Probe, type ProbeOutcome, type ProbeSettings, passed, unanswered } from "./probe.ts";
 
 /** The interval while health is changing: a fall is noticed, and a return seen, without waiting. */
 const FAST_INTERVAL_MS = 500;
@@ -18,6 +18,8 @@ export interface WatchParts {
   readonly chance: () => number;
   readonly settings: () => ProbeSettings;
   readonly intervalMs: () => number;
+  /** Whether its region cannot be reached for so long; see `BlackHole`. */
+  readonly hides: (forMs: number) => Promise<boolean> | null;
   readonly probed: (outcome: ProbeOutcome, startedMs: number) => void;
   /** Told of a bug in the parts above. The probes go on, or the endpoint would stay as it is for good. */
   readonly failed: (error: unknown) => void;
@@ -122,7 +124,7 @@ export class Watch {
     this.#isProbing = true;
     this.#startedMs = this.#parts.clock.now();
     try {
-      const outcome = await this.#probe.run(this.#parts.settings());
+      const outcome = await this.#outcome(this.#parts.settings());
       if (!this.#stopped) this.#parts.probed(outcome, this.#startedMs);
       return passed(outcome);
     } catch (error) {
@@ -131,5 +133,11 @@ export class Watch {
     } finally {
       this.#isProbing = false;
     }
+  }
+
+  async #outcome(settings: ProbeSettings): Promise<ProbeOutcome> {
+    const { timeoutMs } = settings;
+    const isHidden = (await this.#parts.hides(timeoutMs)) ?? false;
+    return isHidden || this.#stopped ? unanswered(timeoutMs) : this.#probe.run(settings);
   }
 }

@@ -30,6 +30,7 @@ test("probes go on when whoever is told of them throws", async (context) => {
   const seen: ProbeOutcome[] = [];
   const failed: unknown[] = [];
   const watch = new Watch(new World().endpoint(1), {
+    hides: () => null,
     clock: systemClock,
     chance: () => 0.5,
     settings: () => ({ path: "/", timeoutMs: 200, expects: () => true, headers: {} }),
