@@ -12,6 +12,7 @@ import { Pins, type PinsParts } from "./consistency/pins.ts";
 import { EventBus, type OverloadCause } from "./events.ts";
 import type { AdmissionStore } from "./fleet/admissions.ts";
 import type { Calendar } from "./fleet/calendar.ts";
+import type { Drills } from "./fleet/drills.ts";
 import type { TopologyStore } from "./fleet/topology.ts";
 import { Member } from "./member.ts";
 import { DecisionRing } from "./observe/decisions.ts";
@@ -36,7 +37,7 @@ import { TunnelHandler } from "./proxy/tunnel.ts";
 import { WriteGate } from "./proxy/write-gate.ts";
 import { Drains } from "./regions/drains.ts";
 import { Prober } from "./regions/probes.ts";
-import { RegionTable } from "./regions/table.ts";
+import { RegionTable, type RehearsedLoss } from "./regions/table.ts";
 import { Reloader } from "./reload.ts";
 import type { Populations } from "./routing/drain-estimate.ts";
 import { movesOf, objection } from "./routing/moves.ts";
@@ -157,6 +158,7 @@ export class Edge {
       ...{ clock, events, config: this.config, hash, table: this.table, prober: this.#prober, writes },
       rates: () => this.#traffic.rates(clock.now()),
       objection: (region, admission) => this.#objection(region, admission),
+      rehearse: (drill) => this.#rehearse(drill),
     });
 
     const settings = () => this.#settings;
@@ -215,9 +217,9 @@ export class Edge {
     const { listen } = this.config.get();
     this.adminUrl = await this.#admin.listen();
     await Promise.all([this.#prober.firstRound(), this.#shared.start()]);
-    this.#member.start();
+    this.#member.follow();
     this.#prober.start();
-    await this.calendar.start();
+    await this.#member.start();
     this.#overload.start();
     const ports = await this.#server.listen(listen);
     this.httpUrl = `http://${hostInUrl(listen.http.host)}:${ports.http}`;
@@ -297,6 +299,10 @@ export class Edge {
     return this.#member.calendar;
   }
 
+  get drills(): Drills {
+    return this.#member.drills;
+  }
+
   /** Never rejects. */
   reload(options = { dryRun: false }): Promise<ReloadAnswer> {
     return this.#reloader.reload(options);
@@ -315,6 +321,12 @@ export class Edge {
     this.#overload.configure(config);
     this.#eventLog.setAccess(config.log.access);
     this.#options.log.level = config.log.level;
+  }
+
+  /** Whoever is connected through a region that is lost is cut, as its death would. */
+  #rehearse(drill: RehearsedLoss | null): void {
+    this.table.setDrill(drill);
+    if (drill?.kind === "black-hole") this.tunnels.loseRegion(drill.region);
   }
 
   #objection(region: string, admission: Admission): string | null {
@@ -355,6 +367,7 @@ export class Edge {
       pinsActive: () => this.pins.activeCount(),
       pinStorms: () => this.pins.stormCount(),
       fleet: () => this.#member.gauges(),
+      drills: () => this.drills.gauges(),
       redisUp: () => this.#shared.pins?.isUp ?? null,
       feedAgeMs: () => this.#shared.feed?.ageMs ?? null,
       certificateExpiries: () =>
@@ -374,6 +387,7 @@ export class Edge {
       moveWriteRegion: (wanted) => this.#member.moveWriteRegion(wanted),
       move: () => this.#member.move,
       edges: () => this.#member.edges(),
+      drills: this.drills,
       schedule: () => this.calendar.status(),
       pins: this.pins,
       decisions: new DecisionRing(this.events),

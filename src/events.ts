@@ -1,6 +1,7 @@
 import { EventEmitter } from "node:events";
 import type { Fault } from "./errors.ts";
 import type { Decision, DecisionInputs, PinReading, Reason } from "./routing/decision.ts";
+import type { DrillKind } from "./routing/drill.ts";
 import type { Admission, Health, View } from "./routing/region.ts";
 
 /** One try at one endpoint. */
@@ -97,6 +98,17 @@ export interface EdgeEvents {
     readonly why: string;
   };
   maintenanceEnded: { readonly region: string; readonly by: string; readonly why: string };
+  /** The loss of a region is rehearsed, or no more; said by every edge. */
+  drillBegan: {
+    readonly drill: string;
+    readonly region: string;
+    readonly kind: DrillKind;
+    /** An ISO date and time. */
+    readonly until: string;
+    readonly who: string;
+    readonly why: string;
+  };
+  drillEnded: DrillOutcome;
   /** Another write region, another epoch, or writes are held or taken again. */
   epochChanged: {
     readonly epoch: number;
@@ -148,6 +160,24 @@ export interface EdgeEvents {
 
 /** Why the admin API does not let somebody in. */
 export type AccessFault = "unauthenticated" | "forbidden" | "foreign_origin" | "locked_out";
+
+/** What a drill has shown. Times are milliseconds since it began; null: it never came to that. */
+export interface DrillOutcome {
+  readonly drill: string;
+  readonly region: string;
+  readonly kind: DrillKind;
+  readonly result: "passed" | "aborted" | "stopped" | "lost";
+  readonly why: string;
+  readonly lastedMs: number;
+  readonly detectMs: { readonly first: number | null; readonly last: number | null };
+  readonly shiftMs: number | null;
+  readonly recoveryMs: number | null;
+  readonly requests: number;
+  readonly lost: number;
+  readonly retried: number;
+  /** Whether this edge has written the report: one edge has. */
+  readonly reportedHere: boolean;
+}
 
 /** Which move of the write region something is about. */
 export interface MoveNews {

@@ -4,6 +4,9 @@ import type { Config } from "./config/schema.ts";
 import type { EventBus } from "./events.ts";
 import { AdmissionStore } from "./fleet/admissions.ts";
 import { Calendar } from "./fleet/calendar.ts";
+import { DrillDuty } from "./fleet/drill-duty.ts";
+import { DrillStore } from "./fleet/drill-store.ts";
+import { Drills } from "./fleet/drills.ts";
 import { edgesIn, type KnownEdge, type Quorum, quorumOn } from "./fleet/edges.ts";
 import { Failover } from "./fleet/failover.ts";
 import { callHook } from "./fleet/hook.ts";
@@ -14,9 +17,9 @@ import { type Moved, Switchover } from "./fleet/switchover.ts";
 import { firstTopology, TopologyStore } from "./fleet/topology.ts";
 import { trafficOf } from "./fleet/traffic.ts";
 import type { Prober } from "./regions/probes.ts";
-import type { RegionTable } from "./regions/table.ts";
+import type { RegionTable, RehearsedLoss } from "./regions/table.ts";
 import { writeRegionOf } from "./regions/view.ts";
-import { reportOf } from "./report.ts";
+import { drillSettingOf, reportOf } from "./report.ts";
 import type { Traffic } from "./routing/capacity.ts";
 import type { Admission } from "./routing/region.ts";
 import type { Rate } from "./routing/traffic.ts";
@@ -32,6 +35,8 @@ export interface MemberParts {
   readonly writes: { readonly underWay: number; readonly held: number };
   /** What this edge has sent lately. */
   readonly rates: () => readonly Rate[];
+  /** Behaves as if the region were lost; null: no more. */
+  rehearse(drill: RehearsedLoss | null): void;
   /** See `MaintenanceParts`. */
   objection(region: string, admission: Admission): string | null;
 }
@@ -41,6 +46,7 @@ export class Member {
   readonly admissions: AdmissionStore;
   readonly topology: TopologyStore;
   readonly calendar: Calendar;
+  readonly drills: Drills;
   readonly #parts: MemberParts;
   readonly #watch: TopologyWatch;
   readonly #switchover: Switchover;
@@ -68,19 +74,31 @@ export class Member {
       now: () => clock.now(),
     });
     this.#maintenance = new Maintenance({ events, admissions, objection: parts.objection });
-    this.calendar = new Calendar({ clock, events, maintenance: this.#maintenance });
+    this.drills = new Drills({
+      ...{ events, hash, store: new DrillStore(hash), writes: () => topology.get() },
+      rehearse: (drill) => parts.rehearse(drill),
+      setting: () => this.#drillSetting(),
+    });
+    const drills = new DrillDuty({ events, drills: this.drills });
+    this.calendar = new Calendar({ clock, events, maintenance: this.#maintenance, drills });
     this.calendar.configure(config.get());
     hash.say(() => JSON.stringify(this.#report()));
   }
 
   /** Call it when what the others say is known. */
-  start(): void {
+  follow(): void {
     if (this.#parts.hash.isShared) this.#watch.follow();
+  }
+
+  /** Goes on with what is on already. Call it when health is known too. */
+  async start(): Promise<void> {
+    await this.drills.start();
+    await this.calendar.start();
   }
 
   configure(config: Config): void {
     this.topology.fileSays(writeRegionOf(config));
-    if (this.#parts.hash.isShared) this.#watch.follow();
+    this.follow();
     this.calendar.configure(config);
   }
 
@@ -122,14 +140,24 @@ export class Member {
     this.#failover.close();
     await this.#switchover.close();
     await this.calendar.close();
+    await this.drills.close();
     this.#maintenance.close();
     this.topology.close();
   }
 
   #report() {
     const { table, writes, rates } = this.#parts;
-    const holds = this.move?.id ?? null;
-    return reportOf(table, { holds, writesUnderWay: writes.underWay, rates: rates() });
+    return reportOf(table, {
+      ...{ holds: this.move?.id ?? null, writesUnderWay: writes.underWay, rates: rates() },
+      drill: this.drills.said,
+    });
+  }
+
+  #drillSetting() {
+    const { hash, config, table } = this.#parts;
+    const { holdDown } = this.topology.get();
+    const isHeldDown = holdDown !== null && hash.nowMs() < holdDown.untilMs;
+    return drillSettingOf(table.view, config.get(), { ...this.edges(), isHeldDown });
   }
 }
 

@@ -9,6 +9,8 @@ export const FEED_EVENTS = [
   "admissionChanged",
   "maintenanceBegan",
   "maintenanceEnded",
+  "drillBegan",
+  "drillEnded",
   "epochChanged",
   "moveBegan",
   "moveStepped",

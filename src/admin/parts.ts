@@ -5,6 +5,7 @@ import type { Pid, PinInspection } from "../consistency/store.ts";
 import type { EventBus, OverloadCause, RequestRecord } from "../events.ts";
 import type { AdmissionStore } from "../fleet/admissions.ts";
 import type { CalendarStatus } from "../fleet/calendar.ts";
+import type { Drills } from "../fleet/drills.ts";
 import type { KnownEdge, Quorum } from "../fleet/edges.ts";
 import type { Move, Wanted } from "../fleet/move.ts";
 import type { Moved } from "../fleet/switchover.ts";
@@ -69,6 +70,7 @@ export interface AdminParts {
   move(): Move | null;
   /** The edges that share the memory of this one, and how many have to agree on the write region. */
   edges(): { readonly edges: readonly KnownEdge[]; readonly quorum: Quorum };
+  readonly drills: Pick<Drills, "begin" | "history" | "outlook" | "present" | "soFar" | "stop">;
   /** The calendar. */
   schedule(): CalendarStatus;
   readonly pins: {

@@ -115,7 +115,7 @@ function refusalOf({ word, why, instead }: Objection, predicted: Predicted): Ref
   return new Refusal(word, detail, word === "write_region" ? {} : { ...predicted });
 }
 
-function roundedLoad({ region, before, after, capacity }: Load): Load {
+export function roundedLoad({ region, before, after, capacity }: Load): Load {
   return { region, before: Math.round(before * 10) / 10, after: Math.round(after * 10) / 10, capacity };
 }
 

@@ -10,9 +10,10 @@ export function addScheduleRoutes(app: AdminApp, parts: AdminParts): void {
     summary: "What happens by the clock, and when next.",
     response: { 200: scheduleAnswer },
   };
-  app.get("/v1/schedule", { config: { access: "viewer" }, schema }, () => ({
-    maintenance: parts.schedule().maintenance.map(shown),
-  }));
+  app.get("/v1/schedule", { config: { access: "viewer" }, schema }, () => {
+    const { maintenance, drills } = parts.schedule();
+    return { maintenance: maintenance.map(shown), drills: drills.map(shownDrill) };
+  });
 }
 
 function shown({ entry, nextWallMs, untilWallMs }: CalendarStatus["maintenance"][number]) {
@@ -27,6 +28,24 @@ function shown({ entry, nextWallMs, untilWallMs }: CalendarStatus["maintenance"]
     reason,
     next,
     open: until !== null,
+    until,
+  };
+}
+
+function shownDrill({ entry, nextWallMs, untilWallMs }: CalendarStatus["drills"][number]) {
+  const { region, kind, cron, timezone, lasts, abortAbove, reason = null } = entry;
+  const [next, until] = [instant(nextWallMs), instant(untilWallMs)];
+  const running = until !== null;
+  return {
+    region,
+    kind,
+    cron,
+    timezone,
+    lasts: formatDuration(lasts),
+    abortAbove,
+    reason,
+    next,
+    running,
     until,
   };
 }

@@ -4,6 +4,7 @@ import { callerAddress } from "./address.ts";
 import { type AdminApp, buildApp, methodsAt, type Route, refuse } from "./app.ts";
 import { addConfigRoutes } from "./config-routes.ts";
 import { addDecisionRoutes } from "./decision-routes.ts";
+import { addDrillRoutes } from "./drill-routes.ts";
 import { addEventRoutes } from "./event-routes.ts";
 import { EventFeed } from "./feed.ts";
 import { boundConnections, GUARDING_HEADERS } from "./listener.ts";
@@ -51,6 +52,7 @@ export function createAdmin(parts: AdminParts, log: FastifyBaseLogger): Admin {
   addRegionRoutes(app, parts);
   addAdmissionRoutes(app, parts);
   addWriteRegionRoutes(app, parts);
+  addDrillRoutes(app, parts);
   addScheduleRoutes(app, parts);
   addDecisionRoutes(app, parts);
   addPinRoutes(app, parts);

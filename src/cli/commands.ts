@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError, Option } from "commander";
+import { type Command, InvalidArgumentError } from "commander";
 import type {
   AdmissionAnswer,
   DecisionAnswer,
@@ -7,32 +7,18 @@ import type {
   StatusAnswer,
   WriteRegionAnswer,
 } from "../admin/messages.ts";
-import { type AdminAddress, CallFailed, call, MOVE_TIMEOUT_MS } from "./client.ts";
+import { call, MOVE_TIMEOUT_MS } from "./client.ts";
 import {
-  admissionText,
-  decisionText,
-  explanationText,
-  paint,
-  statusText,
-  writeRegionText,
-} from "./render.ts";
-import { takeToken, tokenOptions } from "./token.ts";
-
-export interface Output {
-  write(text: string): unknown;
-  readonly isTTY?: boolean;
-}
-
-export interface ClientIo {
-  readonly out: Output;
-  readonly err: Output;
-  /** 1 when a call failed; not called when all went well. */
-  setExitStatus(status: number): void;
-}
-
-interface ClientOptions extends AdminAddress {
-  readonly json?: boolean;
-}
+  type ClientIo,
+  type ClientOptions,
+  changeCommand,
+  clientCommand,
+  type Result,
+  run,
+} from "./command.ts";
+import { addDrill } from "./drill.ts";
+import { admissionText, decisionText, explanationText, statusText, writeRegionText } from "./render.ts";
+import { takeToken } from "./token.ts";
 
 interface StatusOptions extends ClientOptions {
   readonly ready?: boolean;
@@ -58,6 +44,7 @@ export function addClientCommands(program: Command, io: ClientIo): void {
   addClose(program, io);
   addUndrain(program, io);
   addPromote(program, io);
+  addDrill(program, io);
   addExplain(program, io);
 }
 
@@ -168,48 +155,6 @@ function changeAdmission(io: ClientIo, what: string, region: string, options: Ch
     const answer = (await call(options, "POST", path, { reason, deadline })) as AdmissionAnswer;
     return { data: answer, text: admissionText(answer) };
   });
-}
-
-/** What a command found: as data for --json, as text for people. */
-interface Result {
-  readonly data: unknown;
-  readonly text: string;
-}
-
-async function run(io: ClientIo, options: ClientOptions, work: () => Promise<Result>): Promise<void> {
-  try {
-    const { data, text } = await work();
-    if (options.json) io.out.write(`${JSON.stringify(data, null, 2)}\n`);
-    else io.out.write(io.out.isTTY && !process.env.NO_COLOR ? paint(text) : text);
-  } catch (error) {
-    if (!(error instanceof CallFailed)) throw error;
-    io.err.write(`error: ${error.message}\n`);
-    io.setExitStatus(1);
-  }
-}
-
-function changeCommand(program: Command, usage: string, description: string): Command {
-  return clientCommand(program, usage, description).option("--dry-run", "only say what would move");
-}
-
-function clientCommand(program: Command, usage: string, description: string): Command {
-  const command = program
-    .command(usage)
-    .description(description)
-    .addOption(
-      new Option("--admin <url>", "the edge's admin API")
-        .env("MERIDIAN_ADMIN")
-        .default("http://127.0.0.1:9090")
-        .argParser(httpUrl),
-    )
-    .option("--json", "print JSON");
-  for (const option of tokenOptions()) command.addOption(option);
-  return command;
-}
-
-function httpUrl(text: string): string {
-  if (URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)) return text;
-  throw new InvalidArgumentError("Expected a URL such as http://127.0.0.1:9090.");
 }
 
 function addHeader(text: string, headers: Readonly<Record<string, string>>): Record<string, string> {

@@ -72,17 +72,21 @@ export function admissionText(answer: AdmissionAnswer): string {
     : `${region} was ${answer.before} and is ${admission.state}${until}`;
   const end = affected.estimatedEnd === null ? "" : `; empty at the latest ${affected.estimatedEnd}`;
   const there = `there now, at this edge: ${thereText(affected)}${end}`;
+  return `${head}\n${there}\n\n${movesTable(moves)}${loadText(answer.load)}`;
+}
+
+/** Where new traffic goes before and after. */
+export function movesTable(moves: AdmissionAnswer["moves"]): string {
   const rows = moves.map(({ traffic, jurisdictions, before, after }) => [
     jurisdictions === null ? traffic : `${traffic} held in ${jurisdictions.join(", ")}`,
     destination(before),
     destination(after),
   ]);
-  const columns = [{ title: "NEW TRAFFIC" }, { title: "WENT TO" }, { title: "GOES TO" }];
-  return `${head}\n${there}\n\n${table(columns, rows)}${loadText(answer.load)}`;
+  return table([{ title: "NEW TRAFFIC" }, { title: "WENT TO" }, { title: "GOES TO" }], rows);
 }
 
 /** Requests a second, now and then. */
-function loadText(load: AdmissionAnswer["load"]): string {
+export function loadText(load: AdmissionAnswer["load"]): string {
   if (load.length === 0) return "";
   const rows = load.map(({ region, before, after, capacity }) => [
     region,
@@ -198,7 +202,7 @@ function milliseconds(ms: number | null): string {
   return ms === null ? NONE : ms < 10 ? `${ms.toFixed(1)} ms` : `${Math.round(ms)} ms`;
 }
 
-function duration(ms: number): string {
+export function duration(ms: number): string {
   const minutes = Math.floor(ms / 60_000);
   if (minutes < 1) return `${Math.floor(ms / 1000)} s`;
   if (minutes < 60) return `${minutes} min`;

@@ -1,17 +1,11 @@
 import { type JsonSchema, jsonSchema } from "./json-schema.ts";
-import { type Finding, type Path, pathText } from "./problems.ts";
+import type { Finding, Path } from "./problems.ts";
 import { closest } from "./spelling.ts";
 
-/** Keys that the product has names for but this version does not have, and what to do until then. */
-const LATER: Readonly<Record<string, string>> = {
-  "schedule.drills": "it comes in a later version; until then drain and undrain through the admin API",
-};
-
-/** An unknown key, with the remedy that fits: a later version, a typing error, another place, or the keys there are. */
+/** An unknown key, with the remedy that fits: a typing error, another place, or the keys there are. */
 export function unknownKey(parent: Path, key: string): Finding {
   const path = [...parent, key];
-  const later = LATER[pathText(path.filter((step) => typeof step === "string"))];
-  return { path, atKey: true, message: "unknown key", hint: later ?? remedy(parent, key) };
+  return { path, atKey: true, message: "unknown key", hint: remedy(parent, key) };
 }
 
 function remedy(parent: Path, key: string): string {

@@ -39,6 +39,35 @@ const maintenance = z.strictObject({
   reason: z.string().trim().min(1).max(500).optional().describe("Why, for the log and the audit lines."),
 });
 
+/** Above which share of failed requests a drill is ended. */
+export const abortAbove = z
+  .strictObject({
+    errorRatio: z
+      .number()
+      .min(0)
+      .max(1)
+      .default(0.01)
+      .describe("Failed requests of all that the fleet has answered since the drill began; 1: never."),
+  })
+  .prefault({});
+
+export const drillKind = z.enum(["drain", "black-hole"]);
+
+/** A time at which the loss of a region is rehearsed, again and again. */
+const drill = z.strictObject({
+  region: regionName.describe("The region that is lost for a while."),
+  cron: cron.describe("When it begins; as in `schedule.maintenance`."),
+  lasts: durationWithin({ least: "1s", most: "1d" }).describe("How long it lasts."),
+  kind: drillKind
+    .default("black-hole")
+    .describe("Black-hole: the edges cannot reach it, and have to find out. Drain: they send nobody there."),
+  timezone: timezone
+    .default("UTC")
+    .describe("Whose clock the expression is read by; as in `schedule.maintenance`."),
+  abortAbove: abortAbove.describe("When it is ended before its time."),
+  reason: z.string().trim().min(1).max(500).optional().describe("Why, for the log and the audit lines."),
+});
+
 /** What happens by the clock. */
 export const schedule = z.strictObject({
   maintenance: z
@@ -46,4 +75,9 @@ export const schedule = z.strictObject({
     .max(100)
     .default([])
     .describe("Regions that are drained or closed at set times, by one edge for all."),
+  drills: z
+    .array(drill)
+    .max(100)
+    .default([])
+    .describe("Rehearsals of the loss of a region at set times, begun by one edge for all."),
 });

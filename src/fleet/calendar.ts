@@ -2,6 +2,7 @@ import type { Clock } from "../clock.ts";
 import type { Config } from "../config/schema.ts";
 import type { EventBus } from "../events.ts";
 import { Agenda, type Duty, type Scheduled } from "./calendar-agenda.ts";
+import type { DrillEntry } from "./drill-duty.ts";
 import type { MaintenanceEntry } from "./maintenance-words.ts";
 import { SharedAway } from "./shared-hash.ts";
 
@@ -12,11 +13,13 @@ export interface CalendarParts {
   readonly clock: Clock;
   readonly events: EventBus;
   readonly maintenance: Duty<MaintenanceEntry>;
+  readonly drills: Duty<DrillEntry>;
 }
 
 /** The calendar for people, in the order of the file. */
 export interface CalendarStatus {
   readonly maintenance: readonly Scheduled<MaintenanceEntry>[];
+  readonly drills: readonly Scheduled<DrillEntry>[];
 }
 
 /**
@@ -27,6 +30,7 @@ export interface CalendarStatus {
 export class Calendar {
   readonly #parts: CalendarParts;
   readonly #maintenance: Agenda<MaintenanceEntry>;
+  readonly #drills: Agenda<DrillEntry>;
   #looking: Promise<void> | null = null;
   #timer: NodeJS.Timeout | undefined;
   #isClosed = false;
@@ -34,6 +38,7 @@ export class Calendar {
   constructor(parts: CalendarParts) {
     this.#parts = parts;
     this.#maintenance = new Agenda(parts.maintenance, parts);
+    this.#drills = new Agenda(parts.drills, parts);
   }
 
   /** Replaces the calendar. A window that is on stays so until the end that it was begun with. */
@@ -56,7 +61,7 @@ export class Calendar {
   }
 
   status(): CalendarStatus {
-    return { maintenance: this.#maintenance.status() };
+    return { maintenance: this.#maintenance.status(), drills: this.#drills.status() };
   }
 
   /** Ends and begins what is due. Never rejects; a second call while the first runs waits for that one. */
@@ -70,7 +75,7 @@ export class Calendar {
   }
 
   get #lists() {
-    return [this.#maintenance];
+    return [this.#maintenance, this.#drills];
   }
 
   async #look(): Promise<void> {

@@ -1,5 +1,6 @@
 import type { Health } from "../routing/region.ts";
 import type { Rate } from "../routing/traffic.ts";
+import type { EdgeDrill } from "./drill-report.ts";
 import type { SharedHash } from "./shared-hash.ts";
 
 /** A region as one edge sees it. */
@@ -20,6 +21,8 @@ export interface EdgeReport {
   readonly holds: string | null;
   /** Writes that it has sent and that have not ended. */
   readonly writesUnderWay: number;
+  /** What it has measured of the drill that it follows, or has followed last; null when it has followed none. */
+  readonly drill: EdgeDrill | null;
   readonly regions: Readonly<Record<string, SeenRegion>>;
   /** What it has sent to each region in the last ten seconds. */
   readonly rates: readonly Rate[];
@@ -65,7 +68,14 @@ function isFormerLife({ id, key, live }: KnownEdge, known: readonly KnownEdge[])
   return !live && known.some((other) => other.id === id && other.key !== key && other.live);
 }
 
-const SILENT: EdgeReport = { version: "unknown", holds: null, writesUnderWay: 0, regions: {}, rates: [] };
+const SILENT: EdgeReport = {
+  version: "unknown",
+  holds: null,
+  writesUnderWay: 0,
+  drill: null,
+  regions: {},
+  rates: [],
+};
 
 function readReport(text: string): EdgeReport {
   try {

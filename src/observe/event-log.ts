@@ -59,6 +59,8 @@ function eventWriters(logger: Logger, throttle: Throttle): Writers {
     admissionChanged: (event) => logger.info(event, "admission changed"),
     maintenanceBegan: (event) => logger.info(event, "maintenance began"),
     maintenanceEnded: (event) => logger.info(event, "maintenance ended"),
+    drillBegan: (event) => logger.info(event, "drill began"),
+    drillEnded: (event) => logger[event.result === "passed" ? "info" : "warn"](event, "drill ended"),
     redisState: (event) => logger[event.up ? "info" : "warn"](event, event.up ? "redis up" : "redis down"),
     feedState: (event) =>
       logger[event.behind ? "warn" : "info"](event, event.behind ? "pin feed behind" : "pin feed fresh"),

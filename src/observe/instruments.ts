@@ -22,6 +22,7 @@ export function createInstruments(registry: Registry) {
     ...regionInstruments(registry),
     ...limitInstruments(registry),
     ...fleetInstruments(registry),
+    ...drillInstruments(registry),
     ...edgeInstruments(registry),
   };
 }
@@ -140,6 +141,25 @@ function limitInstruments(registry: Registry) {
       "heads_refused_total",
       "Connections that ended because what came over them was no request, by the fault; not in requests_total.",
       ["fault"],
+    ),
+  };
+}
+
+function drillInstruments(registry: Registry) {
+  const { counter, gauge } = makers(registry);
+  return {
+    drills: counter(
+      "drills_total",
+      "Drills whose report this edge has written, by result; of each drill one edge has.",
+      ["region", "result"],
+    ),
+    drillRunning: gauge("drill_running", "1 while this edge behaves as if the region were lost, else 0.", [
+      "region",
+    ]),
+    drillRecovery: gauge(
+      "drill_recovery_seconds",
+      "Until clients felt nothing any more, in the last drill; 0: never did. Absent if they did to its end.",
+      ["region"],
     ),
   };
 }

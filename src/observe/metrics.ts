@@ -3,6 +3,7 @@ import { FAULTS, type Fault } from "../errors.ts";
 import type {
   AccessFault,
   ConnectionRefusal,
+  DrillOutcome,
   EdgeEvents,
   EventBus,
   OverloadCause,
@@ -32,6 +33,7 @@ export interface Gauges {
   regionLoad(region: string): { readonly inFlight: number; readonly queued: number };
   pinStorms(): number;
   fleet(): FleetGauges;
+  drills(): DrillGauges;
   /** Null without Redis. */
   redisUp(): boolean | null;
   /** How old what is known of other edges' writes is; null when they are not followed. */
@@ -53,6 +55,14 @@ export interface FleetGauges {
   readonly writesUnderWay: number;
 }
 
+/** What this edge knows of drills. */
+export interface DrillGauges {
+  /** The region whose loss is rehearsed here; null: none. */
+  readonly running: string | null;
+  /** By region, of its last drill: when clients felt nothing any more; null when they did to the end. */
+  readonly recoveriesMs: ReadonlyMap<string, number | null>;
+}
+
 /** Any other method is `OTHER`: the label must not grow by what clients invent. */
 const METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
 const HEALTHS: readonly Health[] = ["unknown", "up", "degraded", "down"];
@@ -71,6 +81,7 @@ const REFUSALS: readonly ConnectionRefusal[] = [
   "proxy_header",
   ...OVERLOADS,
 ];
+const DRILL_RESULTS: readonly DrillOutcome["result"][] = ["passed", "aborted", "stopped", "lost"];
 const LAG_QUANTILES = [0.5, 0.99, 1];
 
 const ALL_FAULTS = Object.entries(FAULTS).map(([fault, { owner }]) => ({ fault, owner }));
@@ -142,6 +153,10 @@ export class Metrics {
       to.moves.inc({ result: moved ? "moved" : "given_up" });
       to.moveSeconds.observe(heldMs / 1_000);
     });
+    this.#on(
+      "drillEnded",
+      ({ region, result, reportedHere }) => reportedHere && to.drills.inc({ region, result }),
+    );
     this.#on("pinned", ({ action }) => to.pins.inc({ action }));
     this.#on("pinLookedUp", ({ durationMs }) => to.pinLookupSeconds.observe(durationMs / 1_000));
     this.#on("pinStoreFailed", ({ op }) => to.pinStoreErrors.inc({ op }));
@@ -177,6 +192,7 @@ export class Metrics {
   #readGauges(): void {
     const { pinsActive, pinStorms, logLinesDropped, eventLoopLag } = this.#instruments;
     this.#readRegions(this.#gauges.view());
+    this.#readDrills();
     this.#readRedis();
     this.#readFeed();
     this.#readFleet();
@@ -201,6 +217,18 @@ export class Metrics {
     writesHeld.set(fleet.writesHeld);
     writesUnderWay.set(fleet.writesUnderWay);
     moving.set(this.#gauges.view().moving ? 1 : 0);
+  }
+
+  #readDrills(): void {
+    const { drillRunning, drillRecovery, drills } = this.#instruments;
+    const { running, recoveriesMs } = this.#gauges.drills();
+    for (const gauge of [drillRunning, drillRecovery]) gauge.reset();
+    for (const { id: region } of this.#gauges.view().regions) {
+      const recoveryMs = recoveriesMs.get(region) ?? null;
+      drillRunning.set({ region }, region === running ? 1 : 0);
+      if (recoveryMs !== null) drillRecovery.set({ region }, recoveryMs / 1_000);
+      for (const result of DRILL_RESULTS) drills.inc({ region, result }, 0);
+    }
   }
 
   /** Every labelled gauge starts empty, so a region that a reload took away is gone. */

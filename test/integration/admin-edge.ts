@@ -12,6 +12,8 @@ import { Identities } from "../../src/consistency/identities.ts";
 import { Pins } from "../../src/consistency/pins.ts";
 import { type AuditLine, EventBus, type RequestRecord } from "../../src/events.ts";
 import { AdmissionStore } from "../../src/fleet/admissions.ts";
+import { DrillStore } from "../../src/fleet/drill-store.ts";
+import { Drills } from "../../src/fleet/drills.ts";
 import { edgesIn, quorumOn } from "../../src/fleet/edges.ts";
 import { MemoryHash } from "../../src/fleet/memory-hash.ts";
 import { Switchover } from "../../src/fleet/switchover.ts";
@@ -19,7 +21,7 @@ import { firstTopology, modeOf, TopologyStore } from "../../src/fleet/topology.t
 import { SILENT } from "../../src/regions/answer.ts";
 import { Drains } from "../../src/regions/drains.ts";
 import { RegionTable } from "../../src/regions/table.ts";
-import { reportOf } from "../../src/report.ts";
+import { drillSettingOf, reportOf } from "../../src/report.ts";
 import type { Traffic } from "../../src/routing/capacity.ts";
 import type { DecisionInputs } from "../../src/routing/decision.ts";
 
@@ -81,8 +83,15 @@ export async function adminEdge(given: object = {}, admissions = new AdmissionSt
     ...{ events, hash, topology, view: () => table.view, ask: async () => true, hook: () => null },
     settings: () => ({ maxLagMs: 5_000, holdWritesMs: 0, holdDownMs: 0 }),
   });
+  const drills = new Drills({
+    ...{ events, hash, store: new DrillStore(hash), writes: () => topology.get() },
+    rehearse: (drill) => table.setDrill(drill),
+    setting: () => drillSettingOf(table.view, config.get(), { edges: [], isHeldDown: false }),
+  });
   const holds = () => topology.get().move?.id ?? null;
-  hash.say(() => JSON.stringify(reportOf(table, { holds: holds(), writesUnderWay: 0, rates: [] })));
+  hash.say(() =>
+    JSON.stringify(reportOf(table, { holds: holds(), writesUnderWay: 0, rates: [], drill: drills.said })),
+  );
   const pins = new Pins(config.get(), { clock: systemClock, events, store: null });
   const identities = new Identities(config.get().consistency.identity, [SECRET]);
   const audits: AuditLine[] = [];
@@ -108,7 +117,8 @@ export async function adminEdge(given: object = {}, admissions = new AdmissionSt
       const edges = edgesIn(hash);
       return { edges, quorum: quorumOn(table.view.writeRegion, edges) };
     },
-    schedule: () => ({ maintenance: [] }),
+    drills,
+    schedule: () => ({ maintenance: [], drills: [] }),
     pins,
     decisions: { get: (id) => edge.requests.get(id) ?? null },
     metrics: { contentType: "text/plain; version=0.0.4", render: async () => "meridian_build_info 1\n" },
@@ -144,6 +154,7 @@ export async function adminEdge(given: object = {}, admissions = new AdmissionSt
       await agent.close();
       await admin.close();
       drains.close();
+      await drills.close();
       await pins.close();
       await table.close();
     },

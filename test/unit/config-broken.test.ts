@@ -236,9 +236,24 @@ const rows: readonly Row[] = [
     "8:38: listen.https.certificates[1].servernames[1]: certificates[0] is for this name already (name it once)",
   ],
   [
-    "drills, which come later",
-    [REGIONS, "schedule: { drills: [] }"],
-    "2:13: schedule.drills: unknown key (it comes in a later version; until then drain and undrain through the admin API)",
+    "a drill of a region that does not exist, above more than everything",
+    [
+      REGIONS,
+      "schedule: { drills: [{ region: uss, cron: 0 10 * * 3, lasts: 2m, abortAbove: { errorRatio: 2 } }] }",
+    ],
+    "2:92: schedule.drills[0].abortAbove.errorRatio: expected at most 1",
+  ],
+  [
+    "a drill of a region that does not exist, which begins again before it has ended",
+    [REGIONS, "schedule: { drills: [{ region: uss, cron: '* * * * *', lasts: 1m }] }"],
+    "2:32: schedule.drills[0].region: no such region (did you mean us?)",
+    "2:63: schedule.drills[0].lasts: 1m is not shorter than the 1m from one start to the next (shorten it, or let it begin less often)",
+  ],
+  [
+    "a drill for a fortnight, of a kind that there is not",
+    [REGIONS, "schedule: { drills: [{ region: us, cron: 0 10 1 * *, lasts: 14d, kind: blackhole }] }"],
+    "2:61: schedule.drills[0].lasts: expected at most 1d",
+    "2:72: schedule.drills[0].kind: expected one of drain, black-hole (did you mean black-hole?)",
   ],
   [
     "a cron expression with too few fields",

@@ -188,6 +188,23 @@ describe("a warning", () => {
         "schedule:\n  maintenance:\n    - { region: eu, cron: 0 2 * * 0, lasts: 90m, action: close }\n    - { region: us, cron: 30 2 * * 0, lasts: 30m, action: drain }",
       "10:27: warning: schedule.maintenance[1].cron: begins while all other regions have theirs, so it is refused (keep the windows of the last two regions apart)",
     ],
+    [
+      "a drill of the region that takes the writes, which nobody moves",
+      `${REGIONS}\n${SECRET}\n${REDIS}\nschedule:\n  drills:\n    - { region: us, cron: 0 10 * * 3, lasts: 2m }`,
+      "6:17: warning: schedule.drills[0].region: the drill is refused each time, as long as us takes the writes (move the write region before it begins, or black-hole it with failover.mode: automatic)",
+    ],
+    [
+      "a drill that begins with maintenance",
+      `regions:\n  us: { role: writer, endpoints: [http://10.0.0.1:80] }\n  eu: { role: replica, endpoints: [http://10.0.0.2:80] }\n  ap: { role: replica, endpoints: [http://10.0.0.3:80] }\n${SECRET}\n${REDIS}\n` +
+        "schedule:\n  maintenance:\n    - { region: eu, cron: 0 2 * * 0, lasts: 90m, action: close }\n  drills:\n    - { region: ap, cron: 0 2 * * 0, lasts: 2m }",
+      "11:27: warning: schedule.drills[0].cron: begins while maintenance[0] of eu lasts, so it is refused (keep drills apart from each other and from maintenance)",
+    ],
+    [
+      "two drills at a time",
+      `regions:\n  us: { role: writer, endpoints: [http://10.0.0.1:80] }\n  eu: { role: replica, endpoints: [http://10.0.0.2:80] }\n  ap: { role: replica, endpoints: [http://10.0.0.3:80] }\n${SECRET}\n${REDIS}\n` +
+        "schedule:\n  drills:\n    - { region: eu, cron: 0 2 * * 0, lasts: 5m }\n    - { region: ap, cron: 1 2 * * 0, lasts: 2m, kind: drain }",
+      "10:27: warning: schedule.drills[1].cron: begins while drills[0] of eu lasts, and waits for its end (keep drills apart from each other and from maintenance)",
+    ],
   ];
   const quiet: readonly (readonly [name: string, more: string])[] = [
     ["of one writer under multi-writer", "routing: { topology: multi-writer }"],

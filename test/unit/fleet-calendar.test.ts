@@ -7,6 +7,7 @@ import { EventBus } from "../../src/events.ts";
 import { type AdmissionRecord, AdmissionStore } from "../../src/fleet/admissions.ts";
 import { Calendar } from "../../src/fleet/calendar.ts";
 import { cronOf, windowFrom } from "../../src/fleet/calendar-windows.ts";
+import { DrillDuty, type DrillDutyParts } from "../../src/fleet/drill-duty.ts";
 import { Maintenance } from "../../src/fleet/maintenance.ts";
 import { type MaintenanceEntry, standingOf } from "../../src/fleet/maintenance-words.ts";
 import { MemoryHash } from "../../src/fleet/memory-hash.ts";
@@ -35,6 +36,14 @@ function entryOf(text: string): MaintenanceEntry {
   if (entry === undefined) throw new Error("no entry");
   return entry;
 }
+
+/** Drills have tests of their own. */
+const NO_DRILLS: DrillDutyParts["drills"] = {
+  present: null,
+  hasBegun: () => false,
+  outlook: () => ({ obstacle: null, objections: [], warnings: [], moves: [], load: [] }),
+  begin: async () => assert.fail("there is no drill to begin"),
+};
 
 describe("the window that an instant is in, or the next", () => {
   const berlin = "{ region: eu, cron: 30 2 * * *, lasts: 90m, action: drain, timezone: Europe/Berlin }";
@@ -110,7 +119,8 @@ describe("a calendar", () => {
     );
     events.on("maintenanceEnded", ({ region, by }) => told.push(`ended ${region} ${by}`));
     const maintenance = new Maintenance({ events, admissions, objection: () => objection });
-    const calendar = new Calendar({ clock, events, maintenance });
+    const drills = new DrillDuty({ events, drills: NO_DRILLS });
+    const calendar = new Calendar({ clock, events, maintenance, drills });
     calendars.push(calendar);
     calendar.configure(config);
     const lookAt = async (next: string) => {

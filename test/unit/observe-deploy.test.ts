@@ -48,6 +48,7 @@ async function metricNames(): Promise<ReadonlySet<string>> {
     regionLoad: () => ({ inFlight: 0, queued: 0 }),
     pinStorms: () => 0,
     fleet: () => ({ liveEdges: 1, silentEdges: 0, ageMs: 250, writesHeld: 0, writesUnderWay: 0 }),
+    drills: () => ({ running: null, recoveriesMs: new Map() }),
     redisUp: () => null,
     feedAgeMs: () => null,
     certificateExpiries: () => new Map<string, number>(),

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { afterEach, describe, it } from "node:test";
-import { EventBus } from "../../src/events.ts";
+import { type EdgeEvents, EventBus } from "../../src/events.ts";
 import { type Gauges, Metrics } from "../../src/observe/metrics.ts";
 import { record, region, view } from "./observe-samples.ts";
 
@@ -20,6 +20,7 @@ function watch(gauges: Partial<Gauges> = {}) {
     regionLoad: () => ({ inFlight: 0, queued: 0 }),
     pinStorms: () => 0,
     fleet: () => ({ liveEdges: 1, silentEdges: 0, ageMs: 250, writesHeld: 0, writesUnderWay: 0 }),
+    drills: () => ({ running: null, recoveriesMs: new Map([["us-east", 2_400]]) }),
     redisUp: () => true,
     feedAgeMs: () => 250,
     certificateExpiries: () => new Map([["listen.https", 1_800_000_000_000]]),
@@ -198,6 +199,37 @@ describe("metrics", () => {
     events.emit("feedState", { behind: true, cause: "timeout" });
     events.emit("feedState", { behind: false, cause: null });
     assert.equal(await sample(metrics, "meridian_pin_feed_behind_total"), 1);
+  });
+
+  it("shows the drill that runs, how the last went, and counts only those that this edge has summed up", async () => {
+    const recoveriesMs = new Map([
+      ["eu-west", 2_400],
+      ["us-east", null],
+      ["gone", 1],
+    ]);
+    const { events, metrics } = watch({ drills: () => ({ running: "eu-west", recoveriesMs }) });
+    const ended: Omit<EdgeEvents["drillEnded"], "reportedHere"> = {
+      ...{
+        drill: "d",
+        region: "eu-west",
+        kind: "drain",
+        result: "aborted",
+        why: "",
+        lastedMs: 1,
+        shiftMs: null,
+      },
+      ...{ detectMs: { first: 1, last: 2 }, recoveryMs: null, requests: 3, lost: 2, retried: 1 },
+    };
+    const aborted = 'meridian_drills_total{region="eu-west",result="aborted"}';
+    assert.equal(await sample(metrics, aborted), 0);
+    events.emit("drillEnded", { ...ended, reportedHere: false });
+    events.emit("drillEnded", { ...ended, reportedHere: true });
+    assert.equal(await sample(metrics, aborted), 1);
+    assert.equal(await sample(metrics, 'meridian_drill_running{region="eu-west"}'), 1);
+    assert.equal(await sample(metrics, 'meridian_drill_running{region="us-east"}'), 0);
+    assert.equal(await sample(metrics, 'meridian_drill_recovery_seconds{region="eu-west"}'), 2.4);
+    assert.equal(await sample(metrics, 'meridian_drill_recovery_seconds{region="us-east"}'), undefined);
+    assert.equal(await sample(metrics, 'meridian_drill_recovery_seconds{region="gone"}'), undefined);
   });
 
   it("counts lost log lines once, however often it is scraped", async () => {
