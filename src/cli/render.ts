@@ -49,12 +49,18 @@ export function statusText(status: StatusAnswer, regions: readonly RegionAnswer[
   return `${head}${move}\n\n${regionTable(regions)}${below}`;
 }
 
+/** When a drain has nobody to wait for any more. */
+function emptyText({ sessions, pins, tunnels, streams, estimatedEnd }: There): string {
+  const isEmpty = sessions === 0 && pins + tunnels + streams === 0;
+  return isEmpty ? "nobody to wait for" : `empty at about ${estimatedEnd}`;
+}
+
 /** Whom a drain waits for. */
 function drainLine({ id, drain }: RegionAnswer): string | null {
   if (drain === null) return null;
   const { deadline, estimatedEnd } = drain;
   const ends = [
-    ...(estimatedEnd === null ? [] : [`empty at about ${estimatedEnd}`]),
+    ...(estimatedEnd === null ? [] : [emptyText(drain)]),
     deadline === null ? "no deadline" : `closed at ${deadline}`,
   ];
   return `${id} drains: ${thereText(drain)}; ${ends.join(", ")}`;
@@ -70,7 +76,7 @@ export function admissionText(answer: AdmissionAnswer): string {
   const head = dryRun
     ? `${region} is ${answer.before} and would be ${admission.state}${until}; nothing was changed`
     : `${region} was ${answer.before} and is ${admission.state}${until}`;
-  const end = affected.estimatedEnd === null ? "" : `; empty at the latest ${affected.estimatedEnd}`;
+  const end = affected.estimatedEnd === null ? "" : `; ${emptyText(affected)}`;
   const there = `there now, at this edge: ${thereText(affected)}${end}`;
   return `${head}\n${there}\n\n${movesTable(moves)}${loadText(answer.load)}`;
 }

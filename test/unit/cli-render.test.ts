@@ -137,6 +137,17 @@ describe("a drain in words", () => {
       ],
     ],
     [
+      "says that it waits for nobody",
+      {
+        ...{ since, deadline: null, estimatedEnd: since },
+        ...{ sessions: 0, pins: 0, tunnels: 0, streams: 0, requestsInFlight: 0 },
+      },
+      [
+        "eu drains: 0 sessions, 0 pinned users, 0 tunnels, 0 event streams, 0 requests in flight; " +
+          "nobody to wait for, no deadline",
+      ],
+    ],
+    [
       "says nothing of an end that nobody knows",
       { since, deadline: null, estimatedEnd: null, ...there, sessions: null },
       [
