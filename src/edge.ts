@@ -163,7 +163,7 @@ export class Edge {
 
     const settings = () => this.#settings;
     const vitals = options.vitals ?? this.#vitals;
-    this.#overload = new Overload(config, { events, vitals, chance: Math.random });
+    this.#overload = new Overload(config, { clock: systemClock, events, vitals, chance: Math.random });
     const dismisses = () => this.#state === "stopping" || this.#overload.dismisses;
     const isClosed = (region: string) => this.table.view.byId.get(region)?.admission === "closed";
     const parts = {

@@ -31,12 +31,14 @@ export class ConnectionLimits {
     this.#limits = config.limits;
     this.#shares = shareDescriptors(parts.descriptors, config);
     this.#trusted = new TrustedProxies(config.listen.trustedProxies);
+    this.#warnOfFew();
   }
 
   configure(config: Config): void {
     this.#limits = config.limits;
     this.#shares = shareDescriptors(this.#parts.descriptors, config);
     this.#trusted = new TrustedProxies(config.listen.trustedProxies);
+    this.#warnOfFew();
   }
 
   /** How many connections are taken, at most. */
@@ -81,6 +83,14 @@ export class ConnectionLimits {
   turnAway(socket: Socket): void {
     this.#parts.events.emit("connectionRefused", { cause: "proxy_header", address: null });
     socket.destroy();
+  }
+
+  #warnOfFew(): void {
+    const { connections } = this.#limits;
+    const { clients } = this.#shares;
+    if (clients >= connections / 2) return;
+    const detail = `enough for ${clients} connections of the ${connections} in limits.connections; raise the limit of open files`;
+    this.#parts.events.emit("warned", { what: "few descriptors", detail });
   }
 
   #refusal(address: string | null): ConnectionRefusal | null {

@@ -1,3 +1,4 @@
+import type { Clock } from "../clock.ts";
 import type { Config } from "../config/schema.ts";
 import type { EventBus, OverloadCause } from "../events.ts";
 
@@ -7,9 +8,12 @@ export interface Vitals {
   lateMs(): number;
   /** How full memory is, from 0 to 1. */
   memoryShare(): number;
+  /** Gives back what of it is not needed any more. Everything waits meanwhile. */
+  tidy(): void;
 }
 
 export interface OverloadParts {
+  readonly clock: Clock;
   readonly events: EventBus;
   readonly vitals: Vitals;
   /** Uniform in [0, 1). */
@@ -18,6 +22,12 @@ export interface OverloadParts {
 
 /** How often it is looked. */
 const LOOK_MS = 250;
+
+/**
+ * How often memory is tidied while it is short, and in what share of the time at most. Without that an edge would never know
+ * that it is not short any more: V8 collects nothing while nothing is allocated, and it keeps pages that it does not need.
+ */
+const TIDY = { everyMs: 5_000, share: 0.05 } as const;
 
 /** Looks in a row that make an overload, for one stall is none; and as many that end it. */
 const LOOKS = { begin: 2, end: 4 } as const;
@@ -46,6 +56,7 @@ export class Overload {
   };
   #thresholds: Config["limits"]["overload"];
   #looking: NodeJS.Timeout | null = null;
+  #tidyAfterMs = Number.NEGATIVE_INFINITY;
 
   constructor(config: Config, parts: OverloadParts) {
     this.#parts = parts;
@@ -78,11 +89,11 @@ export class Overload {
 
   /** Called every quarter of a second once started. */
   look(): void {
-    const { vitals } = this.#parts;
     const { eventLoopDelay, memoryPercent } = this.#thresholds;
-    const [lateMs, share] = [vitals.lateMs(), vitals.memoryShare()];
+    const lateMs = this.#parts.vitals.lateMs();
+    const percent = this.#memoryPercent(memoryPercent);
     this.#observe("event_loop", lateMs, eventLoopDelay, `${Math.round(lateMs)} ms late`);
-    this.#observe("memory", share * 100, memoryPercent, `${Math.round(share * 100)} % of the memory used`);
+    this.#observe("memory", percent, memoryPercent, `${Math.round(percent)} % of the memory used`);
   }
 
   close(): void {
@@ -90,11 +101,26 @@ export class Overload {
     this.#looking = null;
   }
 
+  /** What is used of the memory; if that is too much, when it has been tidied. */
+  #memoryPercent(threshold: number): number {
+    const { vitals, clock } = this.#parts;
+    const percent = vitals.memoryShare() * 100;
+    const nowMs = clock.now();
+    if (nowMs < this.#tidyAfterMs || !this.#isHigh("memory", percent, threshold)) return percent;
+    vitals.tidy();
+    const tookMs = clock.now() - nowMs;
+    this.#tidyAfterMs = nowMs + Math.max(TIDY.everyMs, tookMs / TIDY.share);
+    return vitals.memoryShare() * 100;
+  }
+
   /** A threshold of 0 is none. */
+  #isHigh(cause: OverloadCause, value: number, threshold: number): boolean {
+    return threshold > 0 && value > threshold * (this.#strains[cause].high ? RELIEF[cause] : 1);
+  }
+
   #observe(cause: OverloadCause, value: number, threshold: number, seen: string): void {
     const strain = this.#strains[cause];
-    const limit = strain.high ? threshold * RELIEF[cause] : threshold;
-    const isHigh = threshold > 0 && value > limit;
+    const isHigh = this.#isHigh(cause, value, threshold);
     strain.contrary = isHigh === strain.high ? 0 : strain.contrary + 1;
     if (strain.contrary < (strain.high ? LOOKS.end : LOOKS.begin)) return;
     strain.high = isHigh;

@@ -44,6 +44,14 @@ export function unanswered(timeoutMs: number): ProbeOutcome {
   return { result: "timeout", cause, roundTripMs: null, reported: SILENT };
 }
 
+/** What this process or its system had too little of to make a connection. */
+const OWN_SHORTAGE = /\b(EMFILE|ENFILE|ENOBUFS|ENOMEM|EADDRNOTAVAIL)\b/;
+
+/** Whether no probe was made, for want of something that is not the endpoint's. */
+export function wasNotMade({ result, cause }: ProbeOutcome): boolean {
+  return result === "connect" && OWN_SHORTAGE.test(cause ?? "");
+}
+
 /** Asks one endpoint how it is, over a connection of its own that real traffic cannot starve. */
 export class Probe {
   readonly #origin: string;

@@ -9,7 +9,7 @@ import { balance } from "./balance.ts";
 import { BlackHole } from "./black-hole.ts";
 import { type Endpoint, EndpointState } from "./endpoint.ts";
 import { names } from "./lookup.ts";
-import { type ProbeOutcome, passed } from "./probe.ts";
+import { type ProbeOutcome, passed, wasNotMade } from "./probe.ts";
 import { type Fence, RegionState } from "./region-state.ts";
 import { type RegionStatus, regionStatus } from "./status.ts";
 import type { OperatorAdmission, RehearsedLoss } from "./summary.ts";
@@ -158,10 +158,17 @@ export class RegionTable {
     this.#suspect(endpoint);
   }
 
-  /** Counts a probe of one of the {@link endpoints}; `startedMs` is when it was begun. */
+  /**
+   * Counts a probe of one of the {@link endpoints}; `startedMs` is when it was begun. One that this process had no
+   * descriptor for says nothing of the endpoint.
+   */
   probed(endpoint: EndpointState, outcome: ProbeOutcome, startedMs = this.#clock.now()): void {
     const { region, origin } = endpoint;
     const { result, roundTripMs, cause } = outcome;
+    if (wasNotMade(outcome)) {
+      this.#events.emit("warned", { what: "probe not made", detail: `${origin}: ${cause}` });
+      return;
+    }
     const times = { startedMs, nowMs: this.#clock.now(), wallMs: this.#clock.wall() };
     endpoint.probed(outcome, this.#config.health, times);
     try {

@@ -31,6 +31,7 @@ test("an edge with 256 descriptors serves and probes on while 300 clients hold o
 
   for (const client of served) client.again();
   await eventually(() => served.every(({ answers }) => answers() === 2), { withinMs: 15_000 });
+  assert.match(edge.logs(), /"what":"few descriptors","detail":"enough for 96 connections of the 20000 /);
   assert.match(edge.logs(), /"cause":"descriptors".*"msg":"connection refused"/);
   assert.doesNotMatch(edge.logs(), /EMFILE|"msg":"health changed".*"to":"down"|"msg":"uncaught"/);
 
@@ -43,6 +44,40 @@ test("an edge with 256 descriptors serves and probes on while 300 clients hold o
   });
   // What is left are connections to the region, kept for a while for the next requests.
   assert.ok(later <= idle + served.length + 8, `${later} descriptors, ${idle} before`);
+  assert.equal(await edge.stop(), 0);
+});
+
+test("an edge whose heap fills up takes no more connections, serves those it has, and does not die", async (t) => {
+  const world = await startWorld({ regions: [{ id: "us-east", role: "writer", delayMs: 1 }] });
+  t.after(() => world.stop());
+  // So small a heap that some thousand connections fill a good part of it.
+  const limits = "limits: { overload: { memoryPercent: 55 } }";
+  const edge = await startEdgeProcess(edgeYaml(world, limits), { nodeOptions: ["--max-old-space-size=64"] });
+  t.after(() => edge.kill());
+  const { port } = new URL(edge.httpUrl);
+  const clients: Client[] = [];
+  t.after(() => clients.forEach(({ socket }) => void socket.destroy()));
+  const isRefused = ({ answer }: Client) => answer() === "503" || answer() === "closed";
+  while (clients.length < 6_000 && !clients.some(isRefused)) {
+    const more = Array.from({ length: 100 }, () => ask(Number(port)));
+    clients.push(...more);
+    await eventually(() => more.every(({ answer }) => answer() !== ""), { withinMs: 15_000 });
+  }
+  assert.equal(edge.child.exitCode, null, "it lives");
+  assert.ok(clients.some(isRefused), `${clients.length} connections did not fill it`);
+  const [oldest] = clients;
+  oldest?.again();
+  await eventually(() => oldest?.answers() === 2);
+  for (const { socket } of clients) socket.destroy();
+  await eventually(
+    async () => {
+      const { statusCode, body } = await request(edge.httpUrl);
+      await body.dump();
+      return statusCode === 200;
+    },
+    { withinMs: 25_000 },
+  );
+  assert.match(edge.logs(), /"cause":"memory".*"msg":"overload"/);
   assert.equal(await edge.stop(), 0);
 });
 

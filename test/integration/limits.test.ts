@@ -140,7 +140,13 @@ describe("connections", () => {
 });
 
 describe("an edge that has too much to do", () => {
-  const vitals = { late: 0, memory: 0, lateMs: () => vitals.late, memoryShare: () => vitals.memory };
+  const vitals = {
+    late: 0,
+    memory: 0,
+    lateMs: () => vitals.late,
+    memoryShare: () => vitals.memory,
+    tidy: () => {},
+  };
   let world: ScriptedWorld;
   before(async () => {
     const main: RequestListener = (req, res) => {

@@ -322,6 +322,27 @@ const rows: readonly Row[] = [
     "2:26: proxy.maxHeaderBytes: expected a size such as 32KiB or 8MiB",
   ],
   [
+    "limits that leave nothing to anybody, or are not there",
+    [
+      REGIONS,
+      "limits:",
+      "  maxHeaders: 5",
+      "  connections: 0",
+      "  queue: { length: -1 }",
+      "  maxUrlByte: 1KiB",
+    ],
+    "3:15: limits.maxHeaders: expected at least 10",
+    "4:16: limits.connections: expected at least 1",
+    "5:20: limits.queue.length: expected at least 0",
+    "6:3: limits.maxUrlByte: unknown key (did you mean maxUrlBytes?)",
+  ],
+  [
+    "an overload that begins beyond all there is",
+    [REGIONS, "limits: { overload: { memoryPercent: 101, eventLoopDelay: 1 } }"],
+    "2:38: limits.overload.memoryPercent: expected at most 100",
+    "2:59: limits.overload.eventLoopDelay: expected a duration such as 500ms, 2s or 10m, found a number (add the unit: ms, s, m, h or d)",
+  ],
+  [
     "a header limit too small to work",
     [REGIONS, "proxy: { maxHeaderBytes: 100 }"],
     "2:26: proxy.maxHeaderBytes: expected at least 1KiB",

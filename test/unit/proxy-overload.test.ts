@@ -11,11 +11,33 @@ function watched() {
   const events = new EventBus();
   const said: EdgeEvents["overloadChanged"][] = [];
   events.on("overloadChanged", (event) => said.push(event));
-  const vitals = { late: 0, memory: 0.2, lateMs: () => vitals.late, memoryShare: () => vitals.memory };
+  const vitals = {
+    late: 0,
+    memory: 0.2,
+    garbage: 0,
+    tidied: 0,
+    tidyMs: 0,
+    lateMs: () => vitals.late,
+    memoryShare: () => vitals.memory + vitals.garbage,
+    tidy: () => {
+      vitals.garbage = 0;
+      vitals.tidied += 1;
+      clock.nowMs += vitals.tidyMs;
+    },
+  };
+  const clock = { nowMs: 0, now: () => clock.nowMs, wall: () => 0 };
   const chances = { next: 0 };
-  const overload = new Overload(config("500ms", 90), { events, vitals, chance: () => chances.next });
+  const overload = new Overload(config("500ms", 90), {
+    clock,
+    events,
+    vitals,
+    chance: () => chances.next,
+  });
   const look = (times: number): void => {
-    for (let i = 0; i < times; i += 1) overload.look();
+    for (let i = 0; i < times; i += 1) {
+      clock.nowMs += 250;
+      overload.look();
+    }
   };
   return { overload, vitals, said, look, chances };
 }
@@ -69,6 +91,31 @@ describe("an overload", () => {
     vitals.memory = 0.8;
     look(4);
     assert.equal(overload.cause, "event_loop");
+  });
+
+  test("of memory is none when what fills it is not needed, and ends although nobody collects it", () => {
+    const { overload, vitals, said, look } = watched();
+    vitals.garbage = 0.75;
+    look(4);
+    assert.deepEqual([said, vitals.tidied], [[], 1]);
+    vitals.memory = 0.95;
+    look(2);
+    assert.equal(overload.cause, "memory");
+    vitals.memory = 0.3;
+    vitals.garbage = 0.65;
+    look(12);
+    assert.equal(overload.cause, "memory", "it is tidied every five seconds at most");
+    look(10);
+    assert.equal(overload.cause, null);
+    assert.equal(vitals.tidied, 2);
+  });
+
+  test("of memory that lasts is tidied in a twentieth of the time", () => {
+    const { vitals, look } = watched();
+    vitals.memory = 0.95;
+    vitals.tidyMs = 1_000;
+    look(4 * 50);
+    assert.equal(vitals.tidied, 3);
   });
 
   test("asks every client to leave when memory is short, and one in ten when time is", () => {

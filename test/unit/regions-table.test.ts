@@ -58,6 +58,18 @@ test("three failed probes take a region down and two passed ones bring it back",
   assert.equal(world.region("us-east").health, "up");
 });
 
+test("probes that this process has no descriptor for take no region down", () => {
+  const world = new World();
+  const warned: string[] = [];
+  world.events.on("warned", ({ what }) => warned.push(what));
+  world.probe(1, "pass");
+  for (let n = 0; n < 5; n += 1) world.probe(1, "connect cause=EMFILE");
+  assert.equal(world.region("us-east").health, "up");
+  assert.equal(warned[0], "probe not made");
+  for (let n = 0; n < 3; n += 1) world.probe(1, "connect cause=ECONNREFUSED");
+  assert.equal(world.region("us-east").health, "down");
+});
+
 test("an endpoint that flaps has to pass ever more probes to come back", () => {
   const world = new World();
   world.probe(1, "pass");

@@ -49,15 +49,16 @@ export class World {
     this.table = new RegionTable(configOf(written), this);
   }
 
-  /** One probe of the endpoint on that port. Words: a result, a round trip `20ms`, a lag `lag=5`. */
+  /** One probe of the endpoint on that port. Words: a result, a round trip `20ms`, a lag `lag=5`, a cause `cause=EMFILE`. */
   probe(port: number, words: string): void {
     const endpoint = this.endpoint(port);
     const [result = "pass", ...rest] = words.split(" ");
     const lag = rest.find((word) => word.startsWith("lag="));
+    const cause = rest.find((word) => word.startsWith("cause="))?.slice(6) ?? null;
     const roundTrip = rest.find((word) => word.endsWith("ms"));
     this.table.probed(endpoint, {
       result: result as ProbeResult,
-      cause: null,
+      cause,
       roundTripMs: roundTrip === undefined ? null : Number.parseFloat(roundTrip),
       reported: { ...SILENT, ...statusOf(result), lagMs: lag === undefined ? null : Number(lag.slice(4)) },
     });
