@@ -76,10 +76,11 @@ export function carriedOn(
 /** The step from which there is no way back but by looking: the move gets an epoch that no other has had. */
 export function handedToHook(id: string, by: string, step: "hook" | "verify", at: string | null): Transition {
   return ifMine(id, by, (topology, move, nowMs) => {
-    const epoch = Math.max(topology.epoch, topology.spent) + 1;
+    // Whoever did not hear that it was done does it again.
+    const epoch = move.epoch ?? Math.max(topology.epoch, topology.spent) + 1;
     return {
       ...topology,
-      spent: epoch,
+      spent: Math.max(topology.spent, epoch),
       move: { ...move, step, epoch, at, leaseUntilMs: nowMs + LEASE_MS },
     };
   });

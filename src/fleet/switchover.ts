@@ -39,6 +39,8 @@ const UNHELD_WITHIN_MS = 10_000;
 /** A probe and its time-out, as they usually are. */
 const HEARD_WITHIN_MS = 2_000;
 const LOOK_AGAIN_MS = 50;
+/** As often as that a memory may turn out to be younger than it was thought to be. */
+const SETTLED_LOOKS = 5;
 /** A command or two may time out, and the lease goes on. */
 const CONFIRMED_WITHIN_MS = LEASE_MS / 2;
 /** Without an answer of the shared memory for so long, what it last said is no news. */
@@ -147,12 +149,15 @@ export class Switchover {
     return this.#carry(move.id);
   }
 
-  /** Who has just begun to remember waits until everybody who knows better has said so. */
+  /** Who has just begun to remember waits until everybody who knows better has said so; by a clock that is only estimated. */
   async #untilSettled(): Promise<void> {
     const { hash, topology } = this.#parts;
-    if (!hash.isShared || isSettled(topology.get(), hash.nowMs())) return;
-    await sleep(Math.min(topology.get().bornMs + SETTLED_AFTER_MS - hash.nowMs(), SETTLED_AFTER_MS) + 1);
-    await hash.refresh();
+    const leftMs = () => topology.get().bornMs + SETTLED_AFTER_MS - hash.nowMs();
+    for (let looks = 0; hash.isShared && !isSettled(topology.get(), hash.nowMs()); looks += 1) {
+      if (looks === SETTLED_LOOKS) return;
+      await sleep(Math.min(leftMs(), SETTLED_AFTER_MS) + 1);
+      await hash.refresh();
+    }
   }
 
   /** What nobody carries on: before the hook it is over, after it this edge carries it on. */
@@ -185,17 +190,43 @@ export class Switchover {
   }
 
   async #steps(id: string): Promise<Moved> {
+    let move = this.#mine(id);
     try {
       for (;;) {
-        const move = this.#mine(id);
-        if (move.step === "hold") await this.#hold(move);
-        else if (move.step === "catch-up") await this.#catchUp(move);
-        else return await (move.step === "hook" ? this.#callHook(move) : this.#settle(move, VERIFYING));
+        try {
+          move = this.#mine(id);
+          if (move.step === "hold") await this.#hold(move);
+          else if (move.step === "catch-up") await this.#catchUp(move);
+          else return await (move.step === "hook" ? this.#callHook(move) : this.#settle(move, VERIFYING));
+        } catch (error) {
+          if (!(error instanceof SharedAway) || !(await this.#isHeardAgain(move))) throw error;
+          const moved = this.#movedBefore(move);
+          if (moved !== null) return moved;
+        }
       }
     } catch (error) {
       await this.#leave(id);
       throw error;
     }
+  }
+
+  /** A memory that was away for a moment says how far the move has come, and it goes on from there, within its lease. */
+  async #isHeardAgain({ leaseUntilMs }: Move): Promise<boolean> {
+    const { hash } = this.#parts;
+    while (!this.#isClosed && hash.nowMs() < leaseUntilMs) {
+      if (await hash.refresh()) return true;
+      await sleep(LOOK_AGAIN_MS);
+    }
+    return false;
+  }
+
+  /** What it has come to, when the memory took the last change and could not say so; null when it did not. */
+  #movedBefore(move: Move): Moved | null {
+    const { hash, topology } = this.#parts;
+    const { epoch, writer, promotions } = topology.get();
+    if (move.epoch === null || writer !== move.to || epoch < move.epoch) return null;
+    const promotedPosition = promotions.find((promotion) => promotion.epoch === epoch)?.at ?? NOWHERE;
+    return { from: move.from, writer, epoch, promotedPosition, heldMs: hash.nowMs() - move.sinceMs };
   }
 
   /** After a failure: before the hook it is given up, later another edge may have more luck. */

@@ -8,6 +8,9 @@ const LINGER_MS = 5_000;
 /** How much of a body is held here before anybody takes it. */
 const AHEAD_BYTES = 65_536;
 
+/** A body of up to so much is kept until it has been answered, for a region that has only read it to say that it writes no more. */
+const KEPT_BYTES = 16_384;
+
 type Chunk = IteratorResult<Buffer, unknown>;
 
 /** How a body is read on its way to a region. */
@@ -38,6 +41,9 @@ export class RequestBody {
   #asked: Promise<Chunk> | null = null;
   /** What came before anybody took it. */
   readonly #held: Buffer[] = [];
+  /** All that was sent; null when it is too much. */
+  #kept: Buffer[] | null = [];
+  #isWhole = false;
   #reading = false;
   #unwanted = false;
 
@@ -54,6 +60,11 @@ export class RequestBody {
   /** Whether bytes of it may still be on their way to us. */
   get unread(): boolean {
     return this.present && !this.#req.complete;
+  }
+
+  /** Whether it can be sent again although it was begun: all of it has come, and it was little. */
+  get kept(): boolean {
+    return this.#isWhole && this.#kept !== null;
   }
 
   /** Whether the client waits to be told to send it, and has not been. */
@@ -77,7 +88,13 @@ export class RequestBody {
     clearTimeout(timer);
   }
 
-  async *stream({ limitBytes, patience, arrived }: BodyRules): AsyncGenerator<Buffer> {
+  async *stream(rules: BodyRules): AsyncGenerator<Buffer> {
+    if (!this.#isWhole) return yield* this.#read(rules);
+    rules.arrived();
+    yield* this.#kept ?? [];
+  }
+
+  async *#read({ limitBytes, patience, arrived }: BodyRules): AsyncGenerator<Buffer> {
     this.started = true;
     this.#reading = true;
     if (this.#awaitsContinue) this.#res.writeContinue();
@@ -88,8 +105,10 @@ export class RequestBody {
         this.bytes += chunk.length;
         if (limitBytes > 0 && this.bytes > limitBytes) throw new BodyTooLarge();
         if (!this.unread) arrived();
+        this.#keep(chunk);
         yield chunk;
       }
+      this.#isWhole = true;
       arrived();
     } finally {
       patience?.stop();
@@ -97,6 +116,11 @@ export class RequestBody {
       void this.#release();
       if (this.#unwanted) this.discard();
     }
+  }
+
+  #keep(chunk: Buffer): void {
+    if (this.bytes > KEPT_BYTES) this.#kept = null;
+    else this.#kept?.push(chunk);
   }
 
   /** The next chunk, and null at the end. */

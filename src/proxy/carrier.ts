@@ -46,6 +46,8 @@ export interface Carrier {
   readonly complete: boolean;
   /** A part of the request's body was asked for, so it cannot be sent again. */
   readonly bodyStarted: boolean;
+  /** Unless all of it is kept. */
+  readonly bodyKept: boolean;
   /** The client has not sent its body to the end. */
   readonly bodyUnread: boolean;
   readonly bytesIn: number;

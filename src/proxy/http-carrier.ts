@@ -75,6 +75,10 @@ export class HttpCarrier implements Carrier {
     return this.body.started;
   }
 
+  get bodyKept(): boolean {
+    return this.body.kept;
+  }
+
   get bodyUnread(): boolean {
     return this.body.unread;
   }

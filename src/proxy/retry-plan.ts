@@ -26,7 +26,7 @@ export function mayRepeat(
   { fault, sent, status }: AttemptResult,
 ): boolean {
   // Whoever answers that it is not the writer has done nothing.
-  if (fault === "writer_moved") return !carrier.gone && !carrier.bodyStarted;
+  if (fault === "writer_moved") return !carrier.gone && (!carrier.bodyStarted || carrier.bodyKept);
   // A write, and who is pinned, waits for its own region; nobody was asked, so any other may be.
   if (fault === "region_busy" && !isRepeatable(exchange)) return false;
   if (fault === null || status !== null || !FAULTS[fault].retryable) return false;

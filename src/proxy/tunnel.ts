@@ -162,6 +162,10 @@ class TunnelCarrier implements Carrier {
     return this.#handedOver;
   }
 
+  get bodyKept(): boolean {
+    return false;
+  }
+
   get status(): number {
     return this.#status ?? 499;
   }

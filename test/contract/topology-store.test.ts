@@ -69,6 +69,8 @@ function contract(name: string, open: () => Promise<FleetMember>): void {
       const epochs: (number | null | undefined)[] = [];
       for (let n = 0; n < 2; n += 1) {
         await begin(member);
+        // Twice, as when the first answer is lost.
+        await member.topology.change(handedToHook("a-move", self, "hook", at(7)));
         await member.topology.change(handedToHook("a-move", self, "hook", at(7)));
         epochs.push(member.topology.get().move?.epoch);
         await member.topology.change(givenUp("a-move", self));
