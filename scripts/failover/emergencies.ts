@@ -32,7 +32,7 @@ export const EMERGENCIES: readonly Scenario[] = [
   emergency("cut-from-one-edge", cutFromOne, NOTHING_MOVES),
   emergency("cut-from-two-edges", cutFromTwo, { ...TAIL_LOST, losesNothing: true }),
   emergency("cut-from-all-but-one", cutFromAllButOne, TAIL_LOST),
-  emergency("flapping", flapping, { ...NOTHING_MOVES, losesNothing: false, moves: [0, 1] }),
+  emergency("flapping", flapping, { ...TAIL_LOST, moves: [0, 1] }),
   emergency("writers-die", writersDie, { ...TAIL_LOST, moves: [2] }),
 ];
 

@@ -4,7 +4,6 @@ import { type Evidence, failedOf, isServed, isUnanswered } from "./evidence.ts";
 import type { Entry } from "./ledger.ts";
 import { GRACE_WINDOW_MS } from "./settings.ts";
 import type { Sighting } from "./watch.ts";
-import type { FailoverWorldRecord } from "./world-record.ts";
 
 /** What a scenario came to; times in milliseconds since it was broken, null where it never happened. */
 export interface Figures {
@@ -20,7 +19,7 @@ export interface Figures {
   readonly notMonotonic: number;
   /** Epochs in which more than one region took writes. */
   readonly sharedEpochs: number;
-  /** Writes executed when a later epoch had begun. */
+  /** Writes that were sent, or answered as done, when the epoch that they were executed in was over. */
   readonly fenced: number;
   /** Epochs that were begun. */
   readonly moves: number;
@@ -48,7 +47,7 @@ export function figuresOf(evidence: Evidence, findings: readonly Finding[]): Fig
     ...toldOf(lost, operations),
     stale: count("stale"),
     notMonotonic: count("not-monotonic"),
-    ...splitOf(record),
+    ...splitOf(evidence),
     moves: Math.max(0, record.reigns.length - 1),
     ...timesOf(evidence),
   };
@@ -86,18 +85,22 @@ function isAbout(read: Operation, { write, entry }: Lost): boolean {
   return read.sentMs >= fromMs && read.sentMs < (write.headMs ?? 0) + GRACE_WINDOW_MS - PIN_END_MS;
 }
 
-function splitOf({ executions, reigns }: FailoverWorldRecord) {
+function splitOf({ operations, record: { executions, reigns } }: Evidence) {
   const epochs = Map.groupBy(executions, ({ epoch }) => epoch);
   const shared = [...epochs.values()].filter(
     (ofEpoch) => new Set(ofEpoch.map(({ region }) => region)).size > 1,
   );
-  const isOver = ({ epoch, atMs }: Entry) =>
+  const byId = new Map(operations.map((operation) => [operation.id, operation]));
+  const isOver = ({ epoch }: Entry, atMs: number) =>
     reigns.some((later) => later.epoch > epoch && later.fromMs < atMs);
-  return {
-    // Where all regions write, nobody reigns, and they share one epoch on purpose.
-    sharedEpochs: reigns.length === 0 ? 0 : shared.length,
-    fenced: executions.filter(isOver).length,
-  };
+  const fenced = executions.filter((entry) => {
+    const write = byId.get(entry.operation);
+    if (write === undefined) return false;
+    // What a network that is mended delivers late nobody can call back; but nobody may be told that it is done.
+    return isOver(entry, write.sentMs) || (isOver(entry, entry.atMs) && isServed(write));
+  });
+  // Where all regions write, nobody reigns, and they share one epoch on purpose.
+  return { sharedEpochs: reigns.length === 0 ? 0 : shared.length, fenced: fenced.length };
 }
 
 function timesOf({ operations, record, sightings, firstWriter, brokenAtMs }: Evidence) {

@@ -78,7 +78,7 @@ function brokenIn(figures: Figures, { noneFails, losesNothing, moves }: Promises
     [figures.notMonotonic === 0, `${figures.notMonotonic} reads went back and did not say so`],
     [figures.told === figures.lostUsersReading, "somebody who lost a write was not told"],
     [figures.sharedEpochs === 0, "two regions took writes in one epoch"],
-    [figures.fenced === 0, `${figures.fenced} writes were taken when a later epoch had begun`],
+    [figures.fenced === 0, `${figures.fenced} writes were taken in an epoch that was over`],
     [moves === null || moves.includes(figures.moves), `${figures.moves} epochs were begun`],
   ];
   return rules.filter(([holds]) => !holds).map(([, what]) => what);

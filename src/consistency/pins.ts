@@ -99,16 +99,17 @@ export class Pins {
 
   /**
    * What is known without a round trip, by this edge and by the client's token (null without a live one). `unasked`:
-   * only the store can tell, or what is known may turn out to let the user go.
+   * only the store can tell, or what is known may turn out to let the user go; or, when a promotion is recent (`promoted`), what
+   * the store knows may be lost.
    */
-  known(pids: readonly Pid[], token: Hold | null, positions = false): PinState {
+  known(pids: readonly Pid[], token: Hold | null, positions = false, promoted = false): PinState {
     const { mode } = this.#config.consistency;
     if (mode === "off") return FREE;
     if (mode === "cookie") return token === null ? FREE : { pin: "pinned", hold: { ...token, open: true } };
     const isExact = positions || this.#hasSeveralWriters;
     const hold = joinedHolds(token, this.#layers.holdHere(pids));
     if (hold === null && !isExact && this.#layers.isTold(pids)) return { pin: "pinned", hold: BY_WRITER };
-    const isSettled = hold?.open === true && !this.#hasSeveralWriters;
+    const isSettled = hold?.open === true && !this.#hasSeveralWriters && !(promoted && positions);
     if (isSettled || (hold !== null && pids.length === 0)) return { pin: "pinned", hold: byWriter(hold) };
     return pids.length === 0 ? FREE : { pin: "unasked", hold };
   }

@@ -28,7 +28,7 @@ export function firstInputs(
     facts.intent === "static" || (facts.intent === "write" && rules.topology === "single-writer");
   const state: PinState = isPinless
     ? { pin: "free", hold: null }
-    : pins.known(pids.read, token?.hold ?? null, usesPositions(view));
+    : pins.known(pids.read, token?.hold ?? null, usesPositions(view), view.promotions.length > 0);
   return { facts, ...state, view, rules, tried: [], attempts: 0 };
 }
 

@@ -1,5 +1,5 @@
 import type { Clock } from "../clock.ts";
-import type { Pins } from "../consistency/pins.ts";
+import type { PinState, Pins } from "../consistency/pins.ts";
 import type { Pid } from "../consistency/store.ts";
 import { FAULTS, type Fault } from "../errors.ts";
 import type { EventBus } from "../events.ts";
@@ -32,6 +32,9 @@ export interface RouterParts {
   readonly topology: Pick<TopologyStore, "refresh">;
   readonly writes: WriteGate;
 }
+
+/** After this time from a request's coming "no pin" is not taken for "none when it came". */
+const PIN_ASKED_WITHIN_MS = 500;
 
 /** Where to go next, and by which decision. */
 type Hop =
@@ -70,9 +73,7 @@ export class Router {
     if (arriving !== null) await arriving;
     this.#enterWrite(exchange, carrier);
     this.#budget.request(clock.now());
-    let hop = await this.#firstHop(exchange);
-    if (isDenied(hop)) hop = await this.#hopAfterNews(exchange, hop);
-    if (isHeldBack(hop)) hop = await this.#hopAfterMove(exchange, carrier, hop);
+    let hop = await this.#awaited(exchange, carrier, await this.#firstHop(exchange));
     Object.assign(exchange, hop.decided);
     if (hop.endpoint === null) return hop.fault;
     const unpinned = await this.#openPin(exchange, carrier, hop.endpoint);
@@ -84,8 +85,8 @@ export class Router {
       if (fault === "writer_moved") await this.#news.ask();
       if (fault === null || !mayRepeat(exchange, carrier, result) || !attemptsLeft(exchange)) return fault;
       const { inputs } = hop.decided;
-      let next = await this.#hop(exchange, { ...inputs, view: viewOfRetry(inputs.view, table.view) });
-      if (isHeldBack(next)) next = await this.#hopAfterMove(exchange, carrier, next);
+      const again = await this.#hop(exchange, { ...inputs, view: viewOfRetry(inputs.view, table.view) });
+      const next = await this.#awaited(exchange, carrier, again);
       if (isBarred(next)) {
         Object.assign(exchange, next.decided);
         return "residency";
@@ -107,37 +108,63 @@ export class Router {
     if (exchange.writes && protocol !== "websocket") exchange.writeEnded = this.#parts.writes.enter();
   }
 
-  /** Who would be refused because the write region says that it is none any more may only be asking an edge that is behind. */
-  async #hopAfterNews(exchange: Exchange, denied: Hop): Promise<Hop> {
-    if (!(await this.#news.ask())) return denied;
-    const { inputs } = denied.decided;
-    return this.#hop(exchange, { ...inputs, view: this.#parts.table.view });
+  /** Where a request goes that would be refused, once it has waited for what may yet let it be served. */
+  async #awaited(exchange: Exchange, carrier: Carrier, found: Hop): Promise<Hop> {
+    const { clock } = this.#parts;
+    const untilMs = clock.now() + exchange.settings.config.failover.holdWrites;
+    let hop = isDenied(found) ? await this.#hopAfterNews(exchange, found) : found;
+    while (isHeldBack(hop)) {
+      const next = await this.#hopAfterMove(exchange, carrier, hop, untilMs - clock.now());
+      if (next === null) return hop;
+      hop = isDenied(next) ? await this.#hopAfterNews(exchange, next) : next;
+    }
+    return hop;
   }
 
-  /** What is held back waits for the end of the move, and is none of the writes that are under way. */
-  async #hopAfterMove(exchange: Exchange, carrier: Carrier, heldBack: Hop): Promise<Hop> {
-    const { settings, declaredBytes } = exchange;
+  /** Who would be refused because the write region says that it is none any more may only be asking an edge that is behind. */
+  async #hopAfterNews(exchange: Exchange, denied: Hop): Promise<Hop> {
+    return (await this.#news.askAgain()) ? this.#hopNow(exchange, denied) : denied;
+  }
+
+  /** What is held back waits for the end of the move, and is none of the writes that are under way. Null: in vain. */
+  async #hopAfterMove(
+    exchange: Exchange,
+    carrier: Carrier,
+    heldBack: Hop,
+    waitMs: number,
+  ): Promise<Hop | null> {
     exchange.writeEnded();
-    const entered = await this.#parts.writes.untilResumed(settings.config.failover.holdWrites, declaredBytes);
-    if (entered === null) return heldBack;
+    const entered = await this.#parts.writes.untilResumed(waitMs, exchange.declaredBytes);
+    if (entered === null) return null;
     if (carrier.protocol === "websocket") entered();
     else exchange.writeEnded = entered;
-    return this.#firstHop(exchange);
+    return this.#hopNow(exchange, heldBack);
+  }
+
+  /** Decides anew, by what is known now. What held the user when he came holds him, though it may have ended since. */
+  async #hopNow(exchange: Exchange, { decided: { inputs } }: Hop): Promise<Hop> {
+    return this.#hopInEpoch(exchange, { ...inputs, tried: [], view: this.#parts.table.view });
   }
 
   async #firstHop(exchange: Exchange): Promise<Hop> {
     const { reading, settings } = exchange;
     const found = this.#news.viewFor(exchange);
     const view = found instanceof Promise ? await found : found;
-    const hop = await this.#hop(exchange, firstInputs(reading, settings, view, this.#parts.pins));
+    return this.#hopInEpoch(exchange, firstInputs(reading, settings, view, this.#parts.pins));
+  }
+
+  /** By a view that knows of the epochs in which the user has written. */
+  async #hopInEpoch(exchange: Exchange, by: DecisionInputs): Promise<Hop> {
+    const hop = await this.#hop(exchange, by);
     const { inputs } = hop.decided;
-    const newer = this.#news.viewBeyond(view, inputs.hold);
+    const newer = this.#news.viewBeyond(by.view, inputs.hold);
     return newer === null ? hop : this.#hop(exchange, { ...inputs, view: await newer });
   }
 
   /** The next endpoint to ask, by a decision that names a region with one; or the decision that refuses. */
   async #hop(exchange: Exchange, inputs: DecisionInputs): Promise<Hop> {
-    const ask = (given: DecisionInputs) => askedPin(exchange.reading, given, this.#parts.pins);
+    const ask = async (given: DecisionInputs) =>
+      this.#judged(exchange, await askedPin(exchange.reading, given, this.#parts.pins));
     let given: DecisionInputs = { ...inputs, attempts: exchange.attempts.length };
     for (;;) {
       const deciding = decideAsking(given, ask);
@@ -148,6 +175,13 @@ export class Router {
       if (endpoint !== null) return { decided, endpoint };
       given = { ...decided.inputs, tried: [...decided.inputs.tried, decision.region] };
     }
+  }
+
+  /** A pin that is asked for late, because the first attempt has taken long, may have ended while it was under way. */
+  #judged({ startedAtMs, reading, attempts }: Exchange, state: PinState): PinState {
+    const isLate = attempts.length > 0 && this.#parts.clock.now() - startedAtMs > PIN_ASKED_WITHIN_MS;
+    if (state.pin !== "free" || !isLate || reading.pids.read.length === 0) return state;
+    return { pin: "waived", hold: null };
   }
 
   /** One user's pin brings the writer no more reads than the operator lets it. */

@@ -7,6 +7,7 @@ import type { Exchange } from "./exchange.ts";
 
 /** How long a request waits for news of the write region before it is decided by what is known. */
 const NEWS_WITHIN_MS = 500;
+const ASKED_AGAIN_MS = 50;
 
 export interface TopologyNewsParts {
   readonly table: Pick<RegionTable, "view">;
@@ -42,6 +43,16 @@ export class TopologyNews {
   ask(): Promise<boolean> {
     const patience = sleep(NEWS_WITHIN_MS, false, { ref: false });
     return Promise.race([this.#parts.topology.refresh(), patience]);
+  }
+
+  /** The same, again and again while that is not over: an edge that has stood still finds its connection dead. */
+  async askAgain(): Promise<boolean> {
+    const untilMs = performance.now() + NEWS_WITHIN_MS;
+    while (!(await this.ask())) {
+      if (performance.now() > untilMs) return false;
+      await sleep(ASKED_AGAIN_MS);
+    }
+    return true;
   }
 
   /**

@@ -61,7 +61,7 @@ export class WriteGate {
     if (!this.#parts.table.view.moving) return Promise.resolve(this.enter());
     const bytes = HEAD_BYTES + Math.min(bodyBytes ?? BUFFERED_BYTES, BUFFERED_BYTES);
     const isFull = this.#held.size >= MOST_HELD || this.#heldBytes + bytes > MOST_HELD_BYTES;
-    if (waitMs === 0 || isFull) return Promise.resolve(null);
+    if (waitMs <= 0 || isFull) return Promise.resolve(null);
     this.#heldBytes += bytes;
     return new Promise((resolve) => {
       const go = (isResumed: boolean): void => {

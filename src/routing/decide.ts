@@ -1,5 +1,5 @@
 import type { Decision, DecisionInputs, Reason, Refused, Routed, Verdict } from "./decision.ts";
-import { BY_WRITER, hasLost, releases } from "./hold.ts";
+import { BY_WRITER, hasLost, releases, usesPositions } from "./hold.ts";
 import { mayGoBack } from "./lag.ts";
 import { allowed, ignoringHealth, isStranded, readObstacle, serves, writeObstacle } from "./obstacle.ts";
 import { bestTier, byPolicy, policyReason, preference } from "./policy.ts";
@@ -225,9 +225,16 @@ function markUnlessWriter(decision: Decision, { view }: DecisionInputs): Decisio
   return mark(decision, "degraded");
 }
 
-/** What the user wrote in an older epoch, and nobody has: nothing worse can be said of an answer. */
-function markLost(decision: Decision, { hold, view }: DecisionInputs): Decision {
-  return hasLost(hold ?? BY_WRITER, view) ? mark(decision, "lost") : decision;
+/**
+ * What the user wrote in an older epoch, and nobody has: nothing worse can be said of an answer. After a promotion it may be so
+ * of whom nothing is known, or of whose write nobody knows where it stands.
+ */
+function markLost(decision: Decision, { pin, hold, view }: DecisionInputs): Decision {
+  if (hasLost(hold ?? BY_WRITER, view)) return mark(decision, "lost");
+  if (decision.kind === "refused" || decision.consistency !== null) return decision;
+  const isBlind = hold === null ? pin === "unknown" : hold.open;
+  const mayHaveLost = isBlind && view.promotions.length > 0 && usesPositions(view);
+  return mayHaveLost ? mark(decision, "degraded") : decision;
 }
 
 /**

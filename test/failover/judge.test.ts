@@ -158,7 +158,10 @@ describe("the judge of the failover proof", () => {
     assert.deepEqual(split.broken, ["two regions took writes in one epoch"]);
     const after = [executionOf(one), executionOf(other, { region: "us-east", epoch: 1 })];
     const fenced = judged([one, other], EMERGENCY, { record: { executions: after } });
-    assert.deepEqual(fenced.broken, ["1 writes were taken when a later epoch had begun"]);
+    assert.deepEqual(fenced.broken, ["1 writes were taken in an epoch that was over"]);
+    const late = operation({ sentMs: 1_900, status: 504, version: null, fault: "response_timeout" });
+    const delivered = [executionOf(one), executionOf(late, { atMs: 2_900 })];
+    assert.deepEqual(judged([one, late], EMERGENCY, { record: { executions: delivered } }).broken, []);
   });
 
   it("finds a write that was executed twice, an epoch that fell, and a hook that was called wrongly", () => {

@@ -387,6 +387,21 @@ const TABLE: readonly (readonly [sentence: string, given: Case, expected: string
     "eu latency lost",
   ],
   ["and while another write is in flight", { ...held(at(41), true), ...promoted(40) }, "us pin lost"],
+  [
+    "of whom nothing is known after a promotion, it may be so",
+    { pin: "unknown", ...promoted(40), changes: has({ ...at(40), epoch: 2 }) },
+    "us pin-unknown degraded",
+  ],
+  [
+    "and of whom one write's place is not known",
+    { ...held(at(40), true), ...promoted(40), changes: has({ ...at(40), epoch: 2 }) },
+    "us pin degraded",
+  ],
+  [
+    "unless no region has positions, by which something could be lost",
+    { pin: "unknown", ...promoted(40) },
+    "us pin-unknown",
+  ],
 
   // Monotonic reads.
   [
