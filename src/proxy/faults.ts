@@ -67,16 +67,17 @@ const FAULT_BY_WORD: Readonly<Record<string, Fault>> = {
 /** What undici calls a SocketError, and is an answer that nobody asked for: a 100, a 101, one without a request. */
 const NOT_AN_ANSWER: ReadonlySet<string> = new Set(["bad response", "bad upgrade"]);
 
-/** Which fault an error of an attempt is. */
-export function faultOf(error: Error): Fault {
+/** Which fault an error of an attempt is; `sent` says whether there was a connection to send anything over. */
+export function faultOf(error: Error, { sent }: { readonly sent: boolean }): Fault {
   const { code = "" } = error as NodeJS.ErrnoException;
   const known = FAULT_BY_WORD[error.name] ?? FAULT_BY_WORD[code];
   if (known !== undefined) return known;
   if (NOT_AN_ANSWER.has(error.message)) return "bad_response";
   if (code.startsWith("HPE_")) return "bad_response";
-  if (code.startsWith("ERR_TLS") || code.startsWith("ERR_SSL") || code.includes("CERT"))
-    return "connect_failed";
-  return error.message === "aborted" ? "client_gone" : "reset";
+  if (error.message === "aborted") return "client_gone";
+  // A handshake of TLS can fail in a hundred ways.
+  const isRefused = code.startsWith("ERR_TLS") || code.startsWith("ERR_SSL") || code.includes("CERT");
+  return isRefused || !sent ? "connect_failed" : "reset";
 }
 
 export function causeOf(error: Error): string {

@@ -170,6 +170,8 @@ class Relay implements ConnectionHandler {
       this.fail(new BadHead(broken));
       return;
     }
+    // Over HTTP/2 nobody tells of the first byte.
+    this.#maybeStale = false;
     this.#status = status;
     this.#endless = endsWithConnection(this.#outgoing.method, status, parsed);
     const mayEnd = this.#outgoing.cutWhenGone && isEventStream(this.#outgoing.method, status, parsed);
@@ -338,7 +340,7 @@ class Relay implements ConnectionHandler {
     this.#res.off("close", this.#onClose);
     // A truncated answer must look truncated: the socket dies, it does not end.
     if (error !== null && this.#res.headersSent) this.#res.destroy();
-    const fault = error === null ? null : faultOf(error);
+    const fault = error === null ? null : faultOf(error, { sent: this.#controller !== null });
     this.#resolve({
       fault,
       status: this.#status,

@@ -80,7 +80,7 @@ export class PinEndpoint {
       if (typeof request === "string") return { fault: "bad_request", detail: request };
       return understood(request, exchange);
     } catch (error) {
-      return { fault: faultOf(error as Error) };
+      return { fault: faultOf(error as Error, { sent: true }) };
     }
   }
 

@@ -206,7 +206,8 @@ class TunnelCarrier implements Carrier {
       region = await connectTo(endpoint.origin, connectTimeout, this.#socket);
     } catch (error) {
       const waitedMs = clock.now() - exchange.dispatchedAtMs;
-      return unsent(this.gone ? "client_gone" : faultOf(error as Error), waitedMs, causeOf(error as Error));
+      const fault = this.gone ? "client_gone" : faultOf(error as Error, { sent: false });
+      return unsent(fault, waitedMs, causeOf(error as Error));
     }
     return this.#tunnel(exchange, endpoint, region);
   }
@@ -237,7 +238,7 @@ class TunnelCarrier implements Carrier {
         end(this.#status === null ? "client_gone" : this.#truncated ? "reset" : null),
       );
       this.#hand(exchange, endpoint, region, (error) => {
-        const fault = this.gone || socket.errored ? "client_gone" : faultOf(error);
+        const fault = this.gone || socket.errored ? "client_gone" : faultOf(error, { sent: true });
         end(fault, causeOf(error));
         this.refuse(exchange, fault);
       });
