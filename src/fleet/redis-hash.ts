@@ -121,7 +121,8 @@ export class RedisHash implements SharedHash {
       "take the change",
       this.#client.meridianSetIf(this.#key, guard, expected, ...pairs),
     );
-    await this.refresh();
+    if (done !== 1) await this.refresh();
+    else this.#know(new Map([...this.get(), ...Object.entries(changes)]));
     return done === 1;
   }
 
@@ -169,10 +170,15 @@ export class RedisHash implements SharedHash {
     }
   }
 
-  #follow({ nowMs, fields, edges }: Answer): void {
-    this.#edges = edges;
+  /** Answers come in the order of the questions, so whatever was asked before a change was made is known before it. */
+  #know(fields: Fields): void {
     if (!sameFields(fields, this.get())) this.#board.replace(fields);
     for (const listener of this.#heard) listener();
+  }
+
+  #follow({ nowMs, fields, edges }: Answer): void {
+    this.#edges = edges;
+    this.#know(fields);
     const gone = [...edges].filter(([, { atMs }]) => nowMs - atMs > FORGOTTEN_AFTER_MS);
     if (gone.length > 0) void this.#forget(gone.map(([key]) => key));
   }

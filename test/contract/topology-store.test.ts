@@ -256,6 +256,16 @@ describe("the topology of a fleet", () => {
     );
   });
 
+  it("is known as it was changed, though Redis answers nothing more", async () => {
+    const here = await settled();
+    const change = begin(here);
+    await eventually(async () => (await server.command("HGET meridian:topology mode")).includes("ro"));
+    server.pause();
+    assert.equal(await change, true);
+    assert.equal(agreed(here).mode, "ro");
+    server.resume();
+  });
+
   it("is moved by one of two who try at once", async () => {
     const [here, there] = [await edge(), await edge()];
     const done = await Promise.all([
