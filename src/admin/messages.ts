@@ -477,6 +477,7 @@ export type WriteRegionAnswer = z.output<typeof writeRegionAnswer>;
 export type DrillAnswer = z.output<typeof drillAnswer>;
 export type DrillsAnswer = z.output<typeof drillsAnswer>;
 export type StopDrillAnswer = z.output<typeof stopDrillAnswer>;
+export type ScheduleAnswer = z.output<typeof scheduleAnswer>;
 export type EdgesAnswer = z.output<typeof edgesAnswer>;
 export type StatusAnswer = z.output<typeof statusAnswer>;
 export type RegionAnswer = z.output<typeof regionAnswer>;

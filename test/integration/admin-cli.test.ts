@@ -3,42 +3,10 @@ import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { createServer } from "node:http";
 import { after, before, describe, it } from "node:test";
-import { Command, CommanderError } from "commander";
-import { addClientCommands } from "../../src/cli/commands.ts";
 import { CurrentConfig } from "../../src/config/current.ts";
 import { configSchema } from "../../src/config/schema.ts";
+import { type Ran, run, squeezed } from "../support/command-line.ts";
 import { type AdminEdge, adminEdge, inputsOf, recordOf } from "./admin-edge.ts";
-
-interface Ran {
-  readonly out: string;
-  readonly err: string;
-  readonly exitStatus: number;
-}
-
-/** Runs one command line in this process, as src/main.ts would. */
-async function run(args: readonly string[], { isTTY = false } = {}): Promise<Ran> {
-  let out = "";
-  let err = "";
-  let exitStatus = 0;
-  const program = new Command("meridian").exitOverride();
-  program.configureOutput({ writeOut: (text) => (out += text), writeErr: (text) => (err += text) });
-  addClientCommands(program, {
-    out: { isTTY, write: (text) => (out += text) },
-    err: { write: (text) => (err += text) },
-    setExitStatus: (status) => {
-      exitStatus = status;
-    },
-  });
-  try {
-    await program.parseAsync(args, { from: "user" });
-  } catch (error) {
-    if (!(error instanceof CommanderError)) throw error;
-    exitStatus = error.exitCode === 0 ? 0 : 2;
-  }
-  return { out, err, exitStatus };
-}
-
-const squeezed = (text: string) => text.replace(/ {2,}/g, "  ");
 
 describe("the client commands", () => {
   let edge: AdminEdge;
@@ -165,7 +133,7 @@ describe("the client commands", () => {
     });
   }
 
-  for (const command of ["status", "drain", "close", "undrain", "explain"]) {
+  for (const command of ["status", "drain", "close", "undrain", "drill", "explain"]) {
     it(`${command} --help shows an example`, async () => {
       const { out, exitStatus } = await run([command, "--help"]);
       assert.equal(exitStatus, 0);

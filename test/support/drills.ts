@@ -1,5 +1,5 @@
 import { type Dispatcher, Pool, request } from "undici";
-import type { DrillAnswer, DrillsAnswer, EdgesAnswer } from "../../src/admin/messages.ts";
+import type { DrillAnswer, DrillsAnswer, EdgesAnswer, ScheduleAnswer } from "../../src/admin/messages.ts";
 import type { Edge } from "../../src/edge.ts";
 import { eventually } from "./eventually.ts";
 
@@ -51,6 +51,10 @@ export function reportAt(edge: Answering, id: string, withinMs = 15_000): Promis
 
 export function edgesAt(edge: Answering) {
   return call<EdgesAnswer>(edge, "GET", "/v1/edges");
+}
+
+export async function scheduleAt(edge: Answering): Promise<ScheduleAnswer> {
+  return (await call<ScheduleAnswer>(edge, "GET", "/v1/schedule")).json;
 }
 
 export const healthAt = ({ table }: Edge, region: string) => table.view.byId.get(region)?.health;

@@ -11,6 +11,7 @@ import {
   supervised,
   takenOverDrill,
 } from "../../src/fleet/drill.ts";
+import { DrillHistory } from "../../src/fleet/drill-history.ts";
 import {
   type MeasuredEdge,
   readReport,
@@ -18,6 +19,7 @@ import {
   totalsOf,
   whyAbort,
 } from "../../src/fleet/drill-report.ts";
+import { MemoryHash } from "../../src/fleet/memory-hash.ts";
 import { LEASE_MS } from "../../src/fleet/move.ts";
 
 const NOW = Date.parse("2027-01-06T10:00:00Z");
@@ -202,5 +204,17 @@ describe("the report of a drill", () => {
   it("is none in what another has written", () => {
     for (const text of ["", "{", "null", "[]", '{"id":"a"}', '{"id":1,"region":"eu","edges":[]}'])
       assert.equal(readReport(text), null, text);
+  });
+
+  it("is kept once, however often it was written, the newest in front", async () => {
+    const history = new DrillHistory(new MemoryHash());
+    const report = (id: string) => ({ ...reportOfDrill(ENDED, [], AFTER), id });
+    for (const id of ["one", "two", "two", "three"]) await history.write(report(id));
+    const ids = (await history.read()).map(({ id }) => id);
+    assert.deepEqual(ids, ["three", "two", "one"]);
+    assert.deepEqual(
+      history.known.map(({ id }) => id),
+      ids,
+    );
   });
 });

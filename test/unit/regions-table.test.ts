@@ -374,6 +374,28 @@ test("an operator's drain is in force until its deadline, then the region is clo
   ]);
 });
 
+test("a drill that drains a region closes it over the operator's word, which is in force again when it ends", () => {
+  const world = new World();
+  const drill = { region: "eu-west", kind: "drain", reason: "weekly" } as const;
+  world.table.setDrill(drill);
+  world.table.setAdmissions(new Map([["eu-west", operator("draining")]]));
+  assert.equal(world.region("eu-west").admission, "closed");
+  assert.equal(world.region("us-east").admission, "open");
+  world.table.setDrill(null);
+  assert.equal(world.region("eu-west").admission, "draining");
+  world.table.setAdmissions(new Map([["eu-west", operator("open")]]));
+  world.table.setDrill({ ...drill, kind: "black-hole" });
+  assert.equal(world.region("eu-west").admission, "open");
+  assert.ok(world.table.blackHole.hides("eu-west", 0));
+  world.table.setDrill(null);
+  assert.equal(world.table.blackHole.hides("eu-west", 0), null);
+  assert.deepEqual(world.said, [
+    "eu-west open->closed by drill",
+    "eu-west closed->draining by ops",
+    "eu-west draining->open by ops",
+  ]);
+});
+
 test("a region drains when every endpoint in service asks for it, and only then", () => {
   const world = new World();
   world.probes([2, 3], "pass");

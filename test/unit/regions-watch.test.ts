@@ -48,3 +48,27 @@ test("probes go on when whoever is told of them throws", async (context) => {
   assert.deepEqual([...new Set(failed.map(String))], ["Error: a bug of ours"]);
   await eventually(() => failed.length >= 4);
 });
+
+test("a probe of a region that is out of reach is a time-out, and nothing is sent", async (context) => {
+  const seen: ProbeOutcome[] = [];
+  const waited: number[] = [];
+  let isHidden = true;
+  const watch = new Watch(new World().endpoint(1), {
+    hides: (forMs) => {
+      waited.push(forMs);
+      return isHidden ? Promise.resolve(true) : null;
+    },
+    clock: systemClock,
+    chance: () => 0.5,
+    settings: () => ({ path: "/", timeoutMs: 200, expects: () => true, headers: {} }),
+    intervalMs: () => 20,
+    probed: (outcome) => seen.push(outcome),
+    failed: (error) => assert.fail(String(error)),
+  });
+  context.after(() => watch.stop());
+  await watch.firstProbes();
+  assert.deepEqual([seen[0]?.result, seen[0]?.cause, waited], ["timeout", "no answer within 200 ms", [200]]);
+  isHidden = false;
+  watch.start();
+  await eventually(() => seen.at(-1)?.result === "connect");
+});
