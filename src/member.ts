@@ -12,8 +12,9 @@ import { Failover } from "./fleet/failover.ts";
 import { callHook } from "./fleet/hook.ts";
 import { Maintenance } from "./fleet/maintenance.ts";
 import type { Move, Wanted } from "./fleet/move.ts";
+import type { Moved } from "./fleet/move-run.ts";
 import type { SharedHash } from "./fleet/shared-hash.ts";
-import { type Moved, Switchover } from "./fleet/switchover.ts";
+import { Switchover } from "./fleet/switchover.ts";
 import { firstTopology, TopologyStore } from "./fleet/topology.ts";
 import { trafficOf } from "./fleet/traffic.ts";
 import type { Prober } from "./regions/probes.ts";
@@ -67,6 +68,7 @@ export class Member {
       ask: (region) => prober.ask(region),
       hook: () => hookOf(config.get()),
       settings: () => switchoverSettings(config.get()),
+      traffic: () => this.traffic(),
     });
     this.#failover = new Failover({
       ...{ events, hash, topology, view, switchover: this.#switchover },

@@ -8,7 +8,7 @@ import type { CalendarStatus } from "../fleet/calendar.ts";
 import type { Drills } from "../fleet/drills.ts";
 import type { KnownEdge, Quorum } from "../fleet/edges.ts";
 import type { Move, Wanted } from "../fleet/move.ts";
-import type { Moved } from "../fleet/switchover.ts";
+import type { Moved } from "../fleet/move-run.ts";
 import type { Drains } from "../regions/drains.ts";
 import type { RegionTable } from "../regions/table.ts";
 import type { Traffic } from "../routing/capacity.ts";

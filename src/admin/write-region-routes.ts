@@ -1,7 +1,7 @@
 import type { Wanted } from "../fleet/move.ts";
+import { type Moved, NotMoved } from "../fleet/move-run.ts";
 import { objectionToMove } from "../fleet/readiness.ts";
 import { SharedAway } from "../fleet/shared-hash.ts";
-import { type Moved, NotMoved } from "../fleet/switchover.ts";
 import type { AdminApp } from "./app.ts";
 import { audit, callerName } from "./audit.ts";
 import { admissionQuery, writeRegionAnswer, writeRegionBody } from "./messages.ts";
@@ -24,7 +24,8 @@ export function addWriteRegionRoutes(app: AdminApp, parts: AdminParts): void {
     const before = { writeRegion, epoch };
     if (!byId.has(region)) throw new Refusal("unknown_region", `no region is called ${region}`);
     const { health } = parts.config.get();
-    const objection = objectionToMove(region, force, { view: parts.table.view, maxLagMs: health.maxLag });
+    const setting = { view: parts.table.view, maxLagMs: health.maxLag, traffic: parts.traffic() };
+    const objection = objectionToMove(region, force, setting);
     if (objection !== null) throw new Refusal("not_movable", objection);
     const who = callerName(request);
     const wanted = { to: region, forced: force, automatic: false, who, reason };

@@ -2,9 +2,10 @@ import type { Config } from "../config/schema.ts";
 import type { EventBus } from "../events.ts";
 import type { View } from "../routing/region.ts";
 import { edgesIn, quorumOn } from "./edges.ts";
+import { type Moved, NotMoved } from "./move-run.ts";
 import { successors } from "./readiness.ts";
 import { SharedAway, type SharedHash } from "./shared-hash.ts";
-import { type Moved, NotMoved, type Switchover } from "./switchover.ts";
+import type { Switchover } from "./switchover.ts";
 import type { TopologyStore } from "./topology.ts";
 
 /** After an attempt that failed, until the next. */

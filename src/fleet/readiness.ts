@@ -1,3 +1,4 @@
+import { overload, type Traffic } from "../routing/capacity.ts";
 import { laterPosition } from "../routing/position.ts";
 import type { Region, View } from "../routing/region.ts";
 
@@ -9,14 +10,14 @@ import type { Region, View } from "../routing/region.ts";
 export function objectionToMove(
   region: string,
   force: boolean,
-  { view, maxLagMs }: { readonly view: View; readonly maxLagMs: number },
+  { view, maxLagMs, traffic }: { readonly view: View; readonly maxLagMs: number; readonly traffic: Traffic },
 ): string | null {
   const target = view.byId.get(region);
   if (target === undefined) return `no region is called ${region}`;
   if (view.writeRegion === null) return "with several writers there is no write region to move";
   if (view.writeRegion === region) return `${region} is the write region already`;
   if (view.moving) return "a move is under way; wait for its end";
-  return force ? null : whatIsUnwise(target, maxLagMs);
+  return force ? null : (whatIsUnwise(target, maxLagMs) ?? overload(view.writeRegion, region, traffic));
 }
 
 function whatIsUnwise(target: Region, maxLagMs: number): string | null {
@@ -71,6 +72,12 @@ export function outcomeOf(
   if ((claim === null && hookDone) || (claim === true && denies)) return "new";
   const keeps = old.heard && old.region?.writer !== false;
   return keeps && !hookDone ? "old" : "neither";
+}
+
+/** The old region takes writes, as far as it says; or it says nothing, and nothing has changed, or it was given up anyway. */
+export function mayGoBack(old: Heard, target: Heard, lossy: boolean): boolean {
+  if (old.heard) return old.region?.writer !== false;
+  return lossy || (target.heard && target.region?.writer === false);
 }
 
 /** Whoever may be the next write region, the best first: those that have most of the log, and of these the first in order. */

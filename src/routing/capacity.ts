@@ -54,6 +54,17 @@ export function capacityObjection(regionId: string, loads: readonly Load[]): Obj
   };
 }
 
+/** Why a region cannot bear the writes of another beside what it is sent now; null when it can, or it is not known. */
+export function overload(from: string, to: string, { rates, capacities }: Traffic): string | null {
+  const capacity = capacities.get(to);
+  if (capacity === undefined) return null;
+  const before = byRegion(rates).get(to) ?? 0;
+  const writes = rates.filter(({ region, traffic }) => region === from && traffic === "writes");
+  const after = before + (byRegion(writes).get(from) ?? 0);
+  if (after <= capacity) return null;
+  return `${to} would get ${perSecond(after)} requests a second with the writes of ${from}, after ${perSecond(before)} now, and its capacity is ${capacity}`;
+}
+
 function movedOn(rate: Rate, moves: readonly Move[]): readonly Rate[] {
   const held = rate.jurisdictions?.join() ?? null;
   const ofKind = moves.filter(({ traffic }) => traffic === rate.traffic);

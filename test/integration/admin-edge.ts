@@ -82,6 +82,7 @@ export async function adminEdge(given: object = {}, admissions = new AdmissionSt
   const switchover = new Switchover({
     ...{ events, hash, topology, view: () => table.view, ask: async () => true, hook: () => null },
     settings: () => ({ maxLagMs: 5_000, holdWritesMs: 0, holdDownMs: 0 }),
+    traffic: () => ({ rates: [], capacities: new Map() }),
   });
   const drills = new Drills({
     ...{ events, hash, store: new DrillStore(hash), writes: () => topology.get() },
