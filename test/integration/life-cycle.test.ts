@@ -110,7 +110,7 @@ describe("an edge", { concurrency: 2 }, () => {
         seen.add(`${ready} ${await connects(`http://127.0.0.1:${http}`)}`);
         return ready === 200;
       },
-      { withinMs: 15_000 },
+      { withinMs: 30_000 },
     );
     assert.ok(seen.has("503 false"), "it was asked too late");
     assert.ok(!seen.has("200 false"));
