@@ -37,6 +37,9 @@ export function isTunnelRequest({ method, httpVersion, headers }: IncomingMessag
   return headers["transfer-encoding"] === undefined && Number(headers["content-length"] ?? 0) === 0;
 }
 
+/** The status of a region that has agreed. */
+const SWITCHED = 101;
+
 /** Handles upgrades: routed like any request, then carried by http-proxy. */
 export class TunnelHandler {
   readonly #parts: TunnelParts;
@@ -258,7 +261,7 @@ class TunnelCarrier implements Carrier {
     // It ends the client's socket right after it reports an error, so the refusal is written while it does.
     proxy.on("error", (error) => this.#status === null && failed(error));
     proxy.on("proxyReqWs", (upstream) => this.#watch(upstream, exchange, failed));
-    proxy.on("open", () => this.#join(endpoint, region));
+    proxy.on("open", () => this.#status === SWITCHED && this.#join(endpoint, region));
     void proxy.ws(this.#req, this.#socket, {}, this.#head).catch(ignore);
     // After ws(), which resets it: silence on both sides for too long is the end of both.
     this.#socket.setTimeout(idleTimeout, () => this.#socket.destroy());
@@ -273,12 +276,12 @@ class TunnelCarrier implements Carrier {
       exchange.headAtMs = this.#parts.clock.now();
       editHead(response, exchange, this.#parts.sessions);
     };
-    upstream.once("upgrade", (response: IncomingMessage) => {
+    upstream.once("upgrade", (response: IncomingMessage, region: Socket) => {
+      if (response.headers.upgrade?.toLowerCase() === "websocket") return void answered(response);
+      // RFC 9110 §15.2.2: only what was asked for. http-proxy joins the sockets all the same, so the region's has to end.
       stopLooking();
-      // RFC 9110 §15.2.2: only what was asked for. What http-proxy writes behind the refusal goes nowhere.
-      if (response.headers.upgrade?.toLowerCase() !== "websocket")
-        failed(new BadHead("101 to something else"));
-      else answered(response);
+      region.destroy();
+      failed(new BadHead("101 to something else"));
     });
     upstream.once("response", (response: IncomingMessage) => {
       answered(response);
