@@ -47,8 +47,10 @@ export interface RawCase {
   readonly status: number | null;
   /** Bytes that show, at the other side, that it was passed on as it is. */
   readonly doubt?: RegExp | string;
-  /** Whose connection must carry nothing more after it. */
+  /** Whose connection must carry nothing more once it was refused, or cut. */
   readonly closes: "client" | "region" | null;
+  /** Whatever became of it. */
+  readonly closesAnyway?: boolean;
   readonly sees?: Sees;
 }
 
@@ -89,6 +91,11 @@ export function passed(name: string, send: RawCase["send"], options: Options = {
 /** The client has not said all of it. */
 export function waits(name: string, send: RawCase["send"], options: Options = {}): Row {
   return { name, send, may: ["waits", "refused"], does: "waits", status: null, closes: null, ...options };
+}
+
+/** Options of what the RFC lets a recipient forgive, if nothing of the doubt goes on. */
+export function leniently(doubt: RegExp | string, options: Options = {}): Options {
+  return { may: ["refused", "normalised"], doubt, ...options };
 }
 
 export function inGroup(group: string, rows: readonly Row[]): readonly RawCase[] {

@@ -24,6 +24,8 @@ export interface Observation {
   readonly id: string;
   /** What the client sent, as a strict recipient reads it. */
   readonly sent: readonly ReadRequest[];
+  /** Why some of what it sent is no request; null when all of it is. */
+  readonly sentDoubt: string | null;
   /** How many answers there should be. */
   readonly expected: number;
   /** What the client got before it went on. */
@@ -35,6 +37,8 @@ export interface Observation {
   readonly doubts: readonly string[];
   /** All that the region got meanwhile. */
   readonly seen: string;
+  /** The region answered before it had the whole request. */
+  readonly early: boolean;
   /** Another request on the same connection of the client's; `none`: it was closed. */
   readonly after: "right" | "wrong" | "refused" | "none";
   /** Another client's request. */
@@ -67,13 +71,15 @@ export async function observe(given: RawCase, lane: Lane, id: string): Promise<O
   return {
     id,
     sent: sent.requests,
+    sentDoubt: sent.doubt,
     expected,
     got,
     text,
     closed,
     requests: own,
     doubts: news.flatMap(({ doubt }) => doubt ?? []),
-    seen: news.map((each) => each.text).join("\n---\n"),
+    seen: news.map((each) => each.text).join(" | "),
+    early: region.answeredEarly(`/${id}`),
     after,
     next,
     regionReused: news.some(({ requests }) => isReused(requests, id)),

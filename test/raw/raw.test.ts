@@ -31,6 +31,7 @@ function check({ given, observed, outcome }: Played): void {
   if (given.status !== null) assert.equal(outcome.status, given.status, shown);
   assert.ok(!outcome.reused, `the ${given.closes}'s connection was used again${shown}`);
   assert.equal(observed.next, "right", `the next client is served${shown}`);
+  if (given.answer?.when === "head") assert.ok(observed.early, `the region was asked too late${shown}`);
   checkSeen(given, observed, shown);
 }
 

@@ -21,6 +21,7 @@ export class RecordingRegion {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   readonly #scripts = new Map<string, Answer>();
+  readonly #early = new Set<string>();
   #saying: Promise<void> = Promise.resolve();
   connections: Connection[] = [];
   url = "";
@@ -45,6 +46,11 @@ export class RecordingRegion {
   /** How the first request for a target is answered. */
   script(target: string, answer: Answer): void {
     this.#scripts.set(target, answer);
+  }
+
+  /** Whether the answer to a target was given before all of its request had come. */
+  answeredEarly(target: string): boolean {
+    return this.#early.has(target);
   }
 
   /** Resolves when every answer that was begun has been given to its last byte. */
@@ -84,20 +90,22 @@ export class RecordingRegion {
   }
 
   #answer(socket: Socket, request: ReadRequest): void {
-    const scripted = this.#take(request.target, "request");
+    if (this.#early.has(request.target)) return;
+    const scripted = this.#take(request.target);
     if (scripted === null) socket.write(plainAnswer(request), "latin1");
     else this.#saying = say(socket, scripted);
   }
 
   /** To a head whose body has not all come. */
   #answerEarly(socket: Socket, target: string): void {
-    const scripted = this.#take(target, "head");
+    if (this.#scripts.get(target)?.when !== "head") return;
+    this.#early.add(target);
+    const scripted = this.#take(target);
     if (scripted !== null) this.#saying = say(socket, scripted);
   }
 
-  #take(target: string, at: "request" | "head"): Answer | null {
-    const answer = this.#scripts.get(target);
-    if (answer === undefined || (answer.when ?? "request") !== at) return null;
+  #take(target: string): Answer | null {
+    const answer = this.#scripts.get(target) ?? null;
     this.#scripts.delete(target);
     return answer;
   }

@@ -26,7 +26,12 @@ export const bad = (name: string, bytes: Answer["bytes"], options: AnswerOptions
   answered(bytes, name, "refused", options);
 
 export const good = (name: string, bytes: Answer["bytes"], options: AnswerOptions = {}): Row =>
-  answered(bytes, name, "passed", { may: ["passed", "normalised"], closes: null, ...options });
+  answered(bytes, name, "passed", {
+    may: ["passed", "normalised"],
+    closes: null,
+    closesAnyway: true,
+    ...options,
+  });
 
 /** A 200 with these header lines more. */
 export const simple = (lines: string, body = "12345"): string =>

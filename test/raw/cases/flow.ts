@@ -40,11 +40,11 @@ export const PIPELINING = inGroup("pipelining", [
   ),
   refused(
     "a request behind one that is refused is not served",
-    `GET /{id} HTTP/1.1\r\n${HOST}${HOST}\r\n${SMUGGLED}`,
+    `GET /{id}/before HTTP/1.1\r\n${HOST}${HOST}\r\n${get("", "/{id}/behind")}`,
   ),
   refused(
     "a request behind one with Connection: close is not served",
-    get("Connection: close\r\n", "/{id}/before") + SMUGGLED,
+    get("Connection: close\r\n", "/{id}/before") + get("", "/{id}/behind"),
     {
       status: 200,
     },

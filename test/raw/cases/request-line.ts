@@ -1,4 +1,4 @@
-import { get, HOST, inGroup, normalised, passed, refused } from "../case.ts";
+import { get, HOST, inGroup, leniently, normalised, passed, refused } from "../case.ts";
 
 /** RFC 9112 §2.2, §3. */
 export const REQUEST_LINE = inGroup("request line", [
@@ -18,34 +18,54 @@ export const REQUEST_LINE = inGroup("request line", [
     sees: { target: "/{id}?a=%0d%0aX-Injected:%201", fields: { "x-injected": [] } },
   }),
   normalised("two spaces before the target (RFC 9112 §3)", get("", " /{id}"), /GET {2}/),
-  refused("a tab instead of a space (RFC 9112 §3)", `GET\t/{id} HTTP/1.1\r\n${HOST}\r\n`),
+  refused("a tab instead of a space (RFC 9112 §3)", `GET\t/{id} HTTP/1.1\r\n${HOST}\r\n`, leniently(/GET\t/)),
   refused("a space inside the target (RFC 9112 §3.2)", get("", "/{id} x")),
-  refused("a request line that ends with a space (RFC 9112 §3)", `GET /{id} HTTP/1.1 \r\n${HOST}\r\n`),
-  refused("a request line that ends in a bare LF (RFC 9112 §2.2)", `GET /{id} HTTP/1.1\n${HOST}\r\n`),
-  refused("a request line that ends in a bare CR (RFC 9112 §2.2)", `GET /{id} HTTP/1.1\r${HOST}\r\n`),
+  refused(
+    "a request line that ends with a space (RFC 9112 §3)",
+    `GET /{id} HTTP/1.1 \r\n${HOST}\r\n`,
+    leniently(/1\.1 \r\n/),
+  ),
+  refused(
+    "a request line that ends in a bare LF (RFC 9112 §2.2)",
+    `GET /{id} HTTP/1.1\n${HOST}\r\n`,
+    leniently(/1\.1\n/),
+  ),
+  refused(
+    "a request line that ends in a bare CR (RFC 9112 §2.2)",
+    `GET /{id} HTTP/1.1\r${HOST}\r\n`,
+    leniently(/1\.1\r[^\n]/),
+  ),
   refused("a bare CR inside the target (RFC 9112 §2.2)", get("", "/{id}\rx")),
   refused("a NUL inside the target (RFC 9112 §3.2)", get("", "/{id}\0x")),
   refused("a DEL inside the target (RFC 9112 §3.2)", get("", "/{id}\x7fx")),
   refused("bytes above 127 in the target (RFC 3986 §2)", get("", "/{id}\xc3\xa9"), {
     may: ["refused", "normalised"],
   }),
-  refused("a fragment in the target (RFC 9112 §3.2)", get("", "/{id}#part")),
+  refused("a fragment in the target (RFC 9112 §3.2)", get("", "/{id}#part"), leniently(/#/)),
   refused("a backslash in the path, which some take for a slash (RFC 3986 §3.3)", get("", "/{id}\\..\\x")),
   refused("no target (RFC 9112 §3)", `GET HTTP/1.1\r\n${HOST}X-Case: /{id}\r\n\r\n`),
   refused("a target without a slash (RFC 9112 §3.2.1)", get("", "{id}")),
   refused("a lower-case method (RFC 9110 §9.1)", get("", "/{id}", "get"), { may: ["refused", "passed"] }),
   refused("a method that is no token (RFC 9110 §9.1)", get("", "/{id}", "GE(T")),
   refused("a space before the method (RFC 9112 §3)", ` ${get()}`),
-  refused("a lower-case protocol name (RFC 9112 §2.3)", `GET /{id} http/1.1\r\n${HOST}\r\n`),
+  refused(
+    "a lower-case protocol name (RFC 9112 §2.3)",
+    `GET /{id} http/1.1\r\n${HOST}\r\n`,
+    leniently(/http\/1/),
+  ),
   refused("HTTP/1.2 (RFC 9110 §6.2)", `GET /{id} HTTP/1.2\r\n${HOST}\r\n`, {
     may: ["refused", "normalised"],
     doubt: /HTTP\/1\.2/,
   }),
-  refused("HTTP/2.0 in a request line of HTTP/1 (RFC 9112 §2.3)", `GET /{id} HTTP/2.0\r\n${HOST}\r\n`),
-  refused("HTTP/0.9, spelt out (RFC 9112 §2.3)", `GET /{id} HTTP/0.9\r\n${HOST}\r\n`),
-  refused("HTTP/0.9, without a version (RFC 9112 §2.3)", "GET /{id}\r\n\r\n"),
-  refused("HTTP/1.10 (RFC 9112 §2.3)", `GET /{id} HTTP/1.10\r\n${HOST}\r\n`),
-  refused("HTTP/01.1 (RFC 9112 §2.3)", `GET /{id} HTTP/01.1\r\n${HOST}\r\n`),
+  refused(
+    "HTTP/2.0 in a request line of HTTP/1 (RFC 9112 §2.3)",
+    `GET /{id} HTTP/2.0\r\n${HOST}\r\n`,
+    leniently(/HTTP\/2/),
+  ),
+  refused("HTTP/0.9, spelt out (RFC 9112 §2.3)", `GET /{id} HTTP/0.9\r\n${HOST}\r\n`, leniently(/HTTP\/0/)),
+  refused("HTTP/0.9, without a version (RFC 9112 §2.3)", "GET /{id}\r\n\r\n", leniently(/GET \S+\r\n/)),
+  refused("HTTP/1.10 (RFC 9112 §2.3)", `GET /{id} HTTP/1.10\r\n${HOST}\r\n`, leniently(/1\.10/)),
+  refused("HTTP/01.1 (RFC 9112 §2.3)", `GET /{id} HTTP/01.1\r\n${HOST}\r\n`, leniently(/01\.1/)),
   refused("two versions (RFC 9112 §3)", `GET /{id} HTTP/1.1 HTTP/1.1\r\n${HOST}\r\n`),
   refused("a preface of HTTP/2 (RFC 9113 §3.4)", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
   refused("a request of RTSP", `DESCRIBE /{id} RTSP/1.0\r\n${HOST}\r\n`, { status: 501 }),
@@ -71,7 +91,7 @@ export const TARGET_FORMS = inGroup("target forms", [
     "absolute-form becomes origin-form, and its authority the Host (RFC 9112 §3.2.2)",
     get("", "http://raw.test/{id}?q"),
     /GET http/,
-    { may: ["normalised", "refused"], sees: { target: "/{id}?q", host: "raw.test" } },
+    { may: ["normalised", "refused", "passed"], sees: { target: "/{id}?q", host: "raw.test" } },
   ),
   normalised(
     "absolute-form outranks a Host that says otherwise (RFC 9112 §3.2.2)",
@@ -84,12 +104,12 @@ export const TARGET_FORMS = inGroup("target forms", [
     get("X-Case: /{id}\r\n", "http://raw.test"),
     /GET http/,
     {
-      may: ["normalised", "refused"],
+      may: ["normalised", "refused", "passed"],
       sees: { target: "/" },
     },
   ),
   normalised("absolute-form with a query and no path", get("", "http://raw.test?{id}"), /GET http/, {
-    may: ["normalised", "refused"],
+    may: ["normalised", "refused", "passed"],
     sees: { target: "/?{id}" },
   }),
   normalised(
@@ -97,7 +117,7 @@ export const TARGET_FORMS = inGroup("target forms", [
     get("", "HTTP://raw.test/{id}"),
     /GET http/i,
     {
-      may: ["normalised", "refused"],
+      may: ["normalised", "refused", "passed"],
       sees: { target: "/{id}" },
     },
   ),
@@ -106,21 +126,37 @@ export const TARGET_FORMS = inGroup("target forms", [
     get("", "http://raw.test/a/../{id}"),
     /GET http/,
     {
-      may: ["normalised", "refused"],
+      may: ["normalised", "refused", "passed"],
       sees: { target: "/a/../{id}" },
     },
   ),
   refused("absolute-form without an authority (RFC 9110 §4.2.1)", get("", "http:///{id}")),
-  refused("absolute-form with a user (RFC 9110 §4.2.4)", get("", "http://user@raw.test/{id}")),
-  refused("absolute-form with an empty user (RFC 9110 §4.2.4)", get("", "http://@raw.test/{id}")),
+  refused(
+    "absolute-form with a user (RFC 9110 §4.2.4)",
+    get("", "http://user@raw.test/{id}"),
+    leniently(/@/),
+  ),
+  refused(
+    "absolute-form with an empty user (RFC 9110 §4.2.4)",
+    get("", "http://@raw.test/{id}"),
+    leniently(/@/),
+  ),
   refused(
     "absolute-form with a backslash behind its authority",
     get("", "http://raw.test\\@other.test/{id}"),
   ),
   refused("absolute-form with a percent-encoded authority", get("", "http://raw%2etest/{id}")),
   refused("absolute-form with a port that is no number", get("", "http://raw.test:8o/{id}")),
-  refused("absolute-form with a fragment (RFC 9112 §3.2)", get("", "http://raw.test/{id}#part")),
-  refused("absolute-form of another scheme (RFC 9110 §7.4)", get("", "ftp://raw.test/{id}")),
+  refused(
+    "absolute-form with a fragment (RFC 9112 §3.2)",
+    get("", "http://raw.test/{id}#part"),
+    leniently(/#/),
+  ),
+  refused(
+    "absolute-form of another scheme (RFC 9110 §7.4)",
+    get("", "ftp://raw.test/{id}"),
+    leniently(/ftp:/),
+  ),
   refused("absolute-form with one slash", get("", "http:/raw.test/{id}")),
   refused("absolute-form with two Host lines (RFC 9112 §3.2)", get(HOST, "http://raw.test/{id}")),
   refused("asterisk-form with GET (RFC 9112 §3.2.4)", get("X-Case: /{id}\r\n", "*")),
@@ -134,6 +170,7 @@ export const TARGET_FORMS = inGroup("target forms", [
   refused("authority-form with GET (RFC 9112 §3.2.3)", get("X-Case: /{id}\r\n", "raw.test:80")),
   refused("CONNECT to the region (RFC 9110 §9.3.6)", get("X-Case: /{id}\r\n", "raw.test:80", "CONNECT"), {
     status: 501,
+    may: ["refused", "passed"],
   }),
   refused("CONNECT to somewhere else", get("X-Case: /{id}\r\n", "127.0.0.1:22", "CONNECT"), { status: 501 }),
   refused("CONNECT with a path", get("", "/{id}", "CONNECT"), { status: 501 }),
@@ -177,7 +214,11 @@ export const HOSTS = inGroup("Host", [
   passed("a Host in capitals (RFC 9110 §4.2.3)", named("RAW.TEST")),
   passed("a Host with white space around it (RFC 9112 §5)", noHost("Host: \t raw.test \t \r\n")),
   refused("a Host behind white space, as of a folded line (RFC 9112 §2.2)", noHost(" Host: raw.test\r\n")),
-  refused("a Host in a second line, folded (RFC 9112 §5.2)", noHost("Host:\r\n raw.test\r\n")),
+  refused(
+    "a Host in a second line, folded (RFC 9112 §5.2)",
+    noHost("Host:\r\n raw.test\r\n"),
+    leniently(/host:\r\n/i),
+  ),
   passed(
     "a host that only X-Forwarded-Host says is nobody's",
     noHost("Host: raw.test\r\nX-Forwarded-Host: other.test\r\n"),
