@@ -2,7 +2,7 @@
 const EVENT_PATIENCE_MS = 2_000;
 
 /** What ends an event (HTML, "server-sent events"): a blank line, by any of the three line ends. */
-const BLANK_LINE = /(?:\n\n|\r\r|\r\n\r\n)$/;
+const BLANK_LINE = /\n\n|\r\r|\r\n\r\n/g;
 const LONGEST_BLANK_LINE = 4;
 
 export function isEventStreamType(contentType: string): boolean {
@@ -42,10 +42,16 @@ export class EventStream {
     this.#leave = join(() => this.close());
   }
 
-  passed(chunk: Buffer): void {
-    const last = chunk.toString("latin1", Math.max(0, chunk.length - LONGEST_BLANK_LINE));
-    this.#tail = (this.#tail + last).slice(-LONGEST_BLANK_LINE);
-    if (this.#patience !== null && this.#isBetween) this.#end();
+  /** How much of this may pass: all of it, but when the stream is to end what is left of the event. */
+  take(chunk: Buffer): Buffer {
+    const taken = this.#patience === null ? chunk : chunk.subarray(0, this.#endOfEvent(chunk));
+    this.#tail = (this.#tail + textOf(taken.subarray(-LONGEST_BLANK_LINE))).slice(-LONGEST_BLANK_LINE);
+    return taken;
+  }
+
+  /** What was taken was the last. */
+  get isDone(): boolean {
+    return this.#patience !== null && this.#isBetween;
   }
 
   /** Ends it after the event that is passing. */
@@ -62,6 +68,21 @@ export class EventStream {
   }
 
   get #isBetween(): boolean {
-    return this.#tail === "" || BLANK_LINE.test(this.#tail);
+    return this.#tail === "" || endsOfEvents(this.#tail).includes(this.#tail.length);
   }
+
+  #endOfEvent(chunk: Buffer): number {
+    const before = this.#tail.length;
+    const end = endsOfEvents(this.#tail + textOf(chunk)).find((at) => at > before);
+    return end === undefined ? chunk.length : end - before;
+  }
+}
+
+function endsOfEvents(text: string): readonly number[] {
+  return [...text.matchAll(BLANK_LINE)].map((found) => found.index + found[0].length);
+}
+
+/** Each byte a character; of a character of more only bytes that are no line ends. */
+function textOf(bytes: Buffer): string {
+  return bytes.toString("latin1");
 }

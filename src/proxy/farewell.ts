@@ -9,7 +9,7 @@ const REASON = "please connect again";
 /** How long the frame may take that is in flight when a tunnel is closed. */
 const FRAME_PATIENCE_MS = 10_000;
 /** How long a client may take to answer a close. */
-const ANSWER_PATIENCE_MS = 2_000;
+const ANSWER_PATIENCE_MS = 5_000;
 
 /**
  * Ends a WebSocket that is carried as bytes, piped both ways, the way WebSockets end: by a close frame, between two frames

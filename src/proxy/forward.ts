@@ -260,8 +260,9 @@ class Relay implements ConnectionHandler {
   }
 
   #pass(chunk: Buffer): void {
-    this.#write(chunk);
-    this.#stream?.passed(chunk);
+    const stream = this.#stream;
+    this.#write(stream === null ? chunk : stream.take(chunk));
+    if (stream?.isDone) this.#endStream();
   }
 
   /** When the client does not keep up, the region waits; when it does not read at all, it has stalled. */

@@ -25,28 +25,33 @@ describe("what is an event stream that may be ended", () => {
 });
 
 describe("an event stream that has to end", () => {
-  const rows: [string, readonly string[], string | null][] = [
-    ["ends at once before its first byte", [], null],
-    ["ends at once after an event", ["data: 1\n\n"], null],
-    ["ends at once after an event of old line ends", ["data: 1\r\n\r\n"], null],
-    ["ends at once after an event of oldest line ends", ["data: 1\r\r"], null],
-    ["ends at once after an event that came byte by byte", [..."data: 1\r\n\r\n"], null],
-    ["lets an event end that has begun", ["data: 1\n\ndata:"], " 2\n\n"],
-    ["does not take the end of a line for one", ["data: 1\r\n"], "\r\n"],
-    ["does not take half a blank line for one", ["data: 1\n"], "\n"],
+  const rows: [string, readonly string[], readonly string[], string][] = [
+    ["ends at once before its first byte", [], [], ""],
+    ["ends at once after an event", ["data: 1\n\n"], [], ""],
+    ["ends at once after an event of old line ends", ["data: 1\r\n\r\n"], [], ""],
+    ["ends at once after an event of oldest line ends", ["data: 1\r\r"], [], ""],
+    ["ends at once after an event that came byte by byte", [..."data: 1\r\n\r\n"], [], ""],
+    ["lets an event end that has begun", ["data: 1\n\ndata:"], [" 2\n\n"], " 2\n\n"],
+    ["lets nothing pass of the next", ["data: 1\n\ndata:"], [" 2\n\ndata: 3\n\nda"], " 2\n\n"],
+    ["lets an event end in pieces", ["da"], ["ta: 2", "\n", "\nmore"], "ta: 2\n\n"],
+    ["does not take the end of a line for one", ["data: 1\r\n"], ["\r\nmore"], "\r\n"],
+    ["does not take half a blank line for one", ["data: 1\n"], ["\nmore"], "\n"],
+    ["does not take a blank line of before for one", ["a\n\nb"], ["c\n\nd"], "c\n\n"],
   ];
-  for (const [name, before, after] of rows) {
+  for (const [name, before, after, expected] of rows) {
     it(name, () => {
       let ended = 0;
       const stream = new EventStream(() => {
         ended += 1;
-        stream.over();
       });
-      for (const text of before) stream.passed(Buffer.from(text));
+      for (const text of before) assert.equal(String(stream.take(Buffer.from(text))), text);
       stream.close();
-      assert.equal(ended, after === null ? 1 : 0);
-      if (after !== null) stream.passed(Buffer.from(after));
-      assert.equal(ended, 1);
+      assert.equal(ended, after.length === 0 ? 1 : 0);
+      let passed = "";
+      for (const text of after) if (!stream.isDone) passed += stream.take(Buffer.from(text));
+      assert.equal(passed, expected);
+      assert.equal(stream.isDone, true);
+      stream.over();
     });
   }
 
@@ -55,8 +60,9 @@ describe("an event stream that has to end", () => {
     const stream = new EventStream(() => {
       ended += 1;
     });
-    stream.passed(Buffer.from("data: 1"));
+    stream.take(Buffer.from("data: 1"));
     stream.close();
+    assert.equal(stream.isDone, false);
     const alive = setInterval(() => {}, 1_000);
     try {
       await eventually(() => ended === 1);
