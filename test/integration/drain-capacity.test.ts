@@ -7,9 +7,10 @@ import type { EdgeEvents } from "../../src/events.ts";
 import { startTestEdge } from "../support/edge.ts";
 import { eventually } from "../support/eventually.ts";
 import { startRedis } from "../support/redis.ts";
-import { startWorld } from "../support/world.ts";
+import { NEAREST_FIRST, startWorld } from "../support/world.ts";
 
 const REQUESTS = 60;
+const US_EAST_IS_SMALL = { routing: { policy: "priority" }, regions: { "us-east": { capacity: 1 } } };
 
 async function drain({ adminUrl }: Edge, query: string) {
   const headers = { "content-type": "application/json" };
@@ -28,13 +29,13 @@ async function load({ httpUrl }: Edge): Promise<void> {
 }
 
 test("a drain that would overload another region is refused at every edge, whichever the traffic comes through", async (t) => {
-  const world = await startWorld();
+  const world = await startWorld({ regions: NEAREST_FIRST });
   t.after(() => world.stop());
   const redis = await startRedis({ aged: true });
   t.after(() => redis.stop());
   const edgeOf = async (id: string): Promise<Edge> => {
-    const regions = { "us-east": { capacity: 1 } };
-    const edge = await startTestEdge(world, stringify({ edge: { id }, redis: { url: redis.url }, regions }));
+    const overrides = { ...US_EAST_IS_SMALL, edge: { id }, redis: { url: redis.url } };
+    const edge = await startTestEdge(world, stringify(overrides));
     t.after(() => edge.stop(0));
     return edge;
   };
@@ -55,14 +56,13 @@ test("a drain that would overload another region is refused at every edge, which
 });
 
 test("a maintenance window that would overload another region is refused as well, with the remedy", async (t) => {
-  const world = await startWorld();
+  const world = await startWorld({ regions: NEAREST_FIRST });
   t.after(() => world.stop());
   const soon = Temporal.Now.instant().add({ seconds: 4 }).toZonedDateTimeISO("UTC");
   const { second, minute, hour, day, month } = soon;
   const cron = `${second} ${minute} ${hour} ${day} ${month} *`;
   const maintenance = [{ region: "eu-west", cron, lasts: "10m", action: "drain" }];
-  const regions = { "us-east": { capacity: 1 } };
-  const edge = await startTestEdge(world, stringify({ regions, schedule: { maintenance } }));
+  const edge = await startTestEdge(world, stringify({ ...US_EAST_IS_SMALL, schedule: { maintenance } }));
   t.after(() => edge.stop(0));
   const warnings: EdgeEvents["warned"][] = [];
   edge.events.on("warned", (warning) => warnings.push(warning));
