@@ -1,7 +1,8 @@
 import { type ConfigProblem, redactedConfig } from "../config/load.ts";
 import type { AdminApp } from "./app.ts";
 import { audit, callerName } from "./audit.ts";
-import { configAnswer, dryRunQuery, noBody, reloadAnswer } from "./messages.ts";
+import { dryRunQuery, noBody } from "./message-parts.ts";
+import { configAnswer, reloadAnswer } from "./messages.ts";
 import type { AdminParts } from "./parts.ts";
 import { Refusal } from "./problems.ts";
 

@@ -1,7 +1,7 @@
 import type { RequestRecord } from "../events.ts";
 import type { AdminApp } from "./app.ts";
+import { decisionAnswer, explainBody, explanationAnswer, requestParams } from "./decision-messages.ts";
 import { explain } from "./explanation.ts";
-import { decisionAnswer, explainBody, explanationAnswer, requestParams } from "./messages.ts";
 import type { AdminParts } from "./parts.ts";
 import { Refusal } from "./problems.ts";
 

@@ -3,17 +3,11 @@ import { type DrillOutlook, type DrillRefusal, type DrillWish, NotBegun } from "
 import { SharedAway } from "../fleet/shared-hash.ts";
 import type { AdminApp } from "./app.ts";
 import { audit, callerName } from "./audit.ts";
-import {
-  admissionQuery,
-  drillAnswer,
-  drillBody,
-  drillsAnswer,
-  dryRunQuery,
-  stopDrillAnswer,
-  stopDrillBody,
-} from "./messages.ts";
+import { drillAnswer, drillBody, drillsAnswer, stopDrillAnswer, stopDrillBody } from "./drill-messages.ts";
+import { dryRunQuery } from "./message-parts.ts";
 import type { AdminParts } from "./parts.ts";
 import { Refusal } from "./problems.ts";
+import { admissionQuery } from "./region-messages.ts";
 import { roundedLoad } from "./region-routes.ts";
 
 /** Rehearsing the loss of a region. */

@@ -1,6 +1,6 @@
 import type { AdminApp } from "./app.ts";
 import type { EventFeed } from "./feed.ts";
-import { text } from "./messages.ts";
+import { text } from "./message-parts.ts";
 import { Refusal } from "./problems.ts";
 
 export function addEventRoutes(app: AdminApp, feed: EventFeed): void {

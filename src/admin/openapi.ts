@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Route } from "./app.ts";
-import { problemAnswer } from "./messages.ts";
+import { problemAnswer } from "./message-parts.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 

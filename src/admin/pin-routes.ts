@@ -2,7 +2,8 @@ import type { Pid } from "../consistency/store.ts";
 import { redisCause } from "../redis.ts";
 import type { AdminApp } from "./app.ts";
 import { audit, callerName } from "./audit.ts";
-import { dryRunQuery, identityBody, pinAnswer, releaseAnswer, releaseBody } from "./messages.ts";
+import { dryRunQuery } from "./message-parts.ts";
+import { identityBody, pinAnswer, releaseAnswer, releaseBody } from "./messages.ts";
 import type { AdminParts } from "./parts.ts";
 import { Refusal } from "./problems.ts";
 

@@ -6,6 +6,8 @@ import { type Move, movesOf, type Objection, objection, type Setting } from "../
 import type { Admission } from "../routing/region.ts";
 import type { AdminApp } from "./app.ts";
 import { audit, callerName } from "./audit.ts";
+import type { AdminParts } from "./parts.ts";
+import { Refusal } from "./problems.ts";
 import {
   admissionAnswer,
   admissionQuery,
@@ -15,9 +17,7 @@ import {
   regionParams,
   regionsAnswer,
   undrainBody,
-} from "./messages.ts";
-import type { AdminParts } from "./parts.ts";
-import { Refusal } from "./problems.ts";
+} from "./region-messages.ts";
 
 /** A change of admission as it was asked for, checked and complete. */
 interface AdmissionChange {

@@ -1,7 +1,7 @@
 import { formatDuration } from "../config/values.ts";
 import type { CalendarStatus } from "../fleet/calendar.ts";
 import type { AdminApp } from "./app.ts";
-import { scheduleAnswer } from "./messages.ts";
+import { scheduleAnswer } from "./fleet-messages.ts";
 import type { AdminParts } from "./parts.ts";
 
 /** The calendar. */

@@ -1,14 +1,8 @@
 import type { Move } from "../fleet/move.ts";
 import type { AdminApp, Route } from "./app.ts";
-import {
-  edgesAnswer,
-  livenessAnswer,
-  openapiAnswer,
-  readinessAnswer,
-  statusAnswer,
-  text,
-  verboseQuery,
-} from "./messages.ts";
+import { edgesAnswer } from "./fleet-messages.ts";
+import { text } from "./message-parts.ts";
+import { livenessAnswer, openapiAnswer, readinessAnswer, statusAnswer, verboseQuery } from "./messages.ts";
 import { openapiOf } from "./openapi.ts";
 import type { AdminParts } from "./parts.ts";
 import { Refusal } from "./problems.ts";

@@ -4,9 +4,10 @@ import { objectionToMove } from "../fleet/readiness.ts";
 import { SharedAway } from "../fleet/shared-hash.ts";
 import type { AdminApp } from "./app.ts";
 import { audit, callerName } from "./audit.ts";
-import { admissionQuery, writeRegionAnswer, writeRegionBody } from "./messages.ts";
+import { writeRegionAnswer, writeRegionBody } from "./fleet-messages.ts";
 import type { AdminParts } from "./parts.ts";
 import { Refusal } from "./problems.ts";
+import { admissionQuery } from "./region-messages.ts";
 
 /** Moving the write region. */
 export function addWriteRegionRoutes(app: AdminApp, parts: AdminParts): void {

@@ -1,12 +1,8 @@
 import { type Command, InvalidArgumentError } from "commander";
-import type {
-  AdmissionAnswer,
-  DecisionAnswer,
-  ExplanationAnswer,
-  RegionAnswer,
-  StatusAnswer,
-  WriteRegionAnswer,
-} from "../admin/messages.ts";
+import type { DecisionAnswer, ExplanationAnswer } from "../admin/decision-messages.ts";
+import type { WriteRegionAnswer } from "../admin/fleet-messages.ts";
+import type { StatusAnswer } from "../admin/messages.ts";
+import type { AdmissionAnswer, RegionAnswer } from "../admin/region-messages.ts";
 import { call, MOVE_TIMEOUT_MS } from "./client.ts";
 import {
   type ClientIo,

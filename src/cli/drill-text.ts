@@ -1,4 +1,4 @@
-import type { DrillAnswer, DrillsAnswer, StopDrillAnswer } from "../admin/messages.ts";
+import type { DrillAnswer, DrillsAnswer, StopDrillAnswer } from "../admin/drill-messages.ts";
 import { duration, loadText, movesTable } from "./render.ts";
 import { table } from "./table.ts";
 

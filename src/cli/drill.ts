@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Command, InvalidArgumentError } from "commander";
-import type { DrillAnswer, DrillsAnswer, StopDrillAnswer } from "../admin/messages.ts";
+import type { DrillAnswer, DrillsAnswer, StopDrillAnswer } from "../admin/drill-messages.ts";
 import { CallFailed, call } from "./client.ts";
 import { type ClientIo, type ClientOptions, changeCommand, type Result, run } from "./command.ts";
 import { begunText, reportsText, reportText, stoppedText } from "./drill-text.ts";

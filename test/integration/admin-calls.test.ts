@@ -1,12 +1,11 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import { decisionAnswer, explanationAnswer } from "../../src/admin/decision-messages.ts";
+import { problemAnswer } from "../../src/admin/message-parts.ts";
 import {
   configAnswer,
-  decisionAnswer,
-  explanationAnswer,
   livenessAnswer,
   pinAnswer,
-  problemAnswer,
   readinessAnswer,
   releaseAnswer,
   reloadAnswer,

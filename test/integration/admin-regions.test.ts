@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
-import { admissionAnswer, regionAnswer, regionsAnswer } from "../../src/admin/messages.ts";
+import { admissionAnswer, regionAnswer, regionsAnswer } from "../../src/admin/region-messages.ts";
 import { AdmissionStore } from "../../src/fleet/admissions.ts";
 import { MemoryHash } from "../../src/fleet/memory-hash.ts";
 import { SharedAway } from "../../src/fleet/shared-hash.ts";

@@ -4,7 +4,7 @@ import { get, type IncomingMessage } from "node:http";
 import { test } from "node:test";
 import { request } from "undici";
 import { WebSocket } from "ws";
-import { type RegionAnswer, regionAnswer } from "../../src/admin/messages.ts";
+import { type RegionAnswer, regionAnswer } from "../../src/admin/region-messages.ts";
 import type { Edge } from "../../src/edge.ts";
 import { startTestEdge } from "../support/edge.ts";
 import { eventually } from "../support/eventually.ts";

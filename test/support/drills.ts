@@ -1,5 +1,6 @@
 import { type Dispatcher, Pool, request } from "undici";
-import type { DrillAnswer, DrillsAnswer, EdgesAnswer, ScheduleAnswer } from "../../src/admin/messages.ts";
+import type { DrillAnswer, DrillsAnswer } from "../../src/admin/drill-messages.ts";
+import type { EdgesAnswer, ScheduleAnswer } from "../../src/admin/fleet-messages.ts";
 import type { Edge } from "../../src/edge.ts";
 import { eventually } from "./eventually.ts";
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { AdmissionAnswer, RegionAnswer, StatusAnswer } from "../../src/admin/messages.ts";
+import type { StatusAnswer } from "../../src/admin/messages.ts";
+import type { AdmissionAnswer, RegionAnswer } from "../../src/admin/region-messages.ts";
 import { admissionText, paint, statusText } from "../../src/cli/render.ts";
 import { table } from "../../src/cli/table.ts";
 
