@@ -1,7 +1,7 @@
 import type { Clock } from "./clock.ts";
 import { timeFault } from "./config/certificate.ts";
 import type { CurrentConfig } from "./config/current.ts";
-import { certificatesOf, keyPairsOf, pemChanges, readPemFiles } from "./config/pem-files.ts";
+import { certificatesOf, namesPemFiles, pemChanges, readPemFiles } from "./config/pem-files.ts";
 import { type Finding, pathText } from "./config/problems.ts";
 import type { Config } from "./config/schema.ts";
 import type { EventBus } from "./events.ts";
@@ -51,7 +51,7 @@ export class CertificateWatch {
 
   #look(): void {
     const { current, events } = this.#parts;
-    if (this.#looking !== null || keyPairsOf(current.get()).length === 0) return;
+    if (this.#looking !== null || !namesPemFiles(current.get())) return;
     this.#remind();
     this.#looking = this.#follow()
       .catch((error: Error) => void events.emit("failed", { where: "certificates", error }))

@@ -6,6 +6,7 @@ import { type ConfigRule, isLoopback, isWildcard, regionsOf, repeats, writersOf 
 import { scheduleContradictions } from "./schedule-rules.ts";
 import type { Config } from "./schema.ts";
 import { didYouMean } from "./spelling.ts";
+import { transportContradictions } from "./transport-contradictions.ts";
 import { formatDuration } from "./values.ts";
 
 /** Values that are sound one by one and make no sense together. An edge does not start on any of these. */
@@ -33,6 +34,7 @@ export const contradictions: readonly ConfigRule[] = [
   ...listenContradictions,
   ...redisContradictions,
   ...scheduleContradictions,
+  ...transportContradictions,
 ];
 
 function finding(path: Path, message: string, hint: string): Finding {

@@ -1,9 +1,15 @@
 import { resolve } from "node:path";
-import { type CertificateFacts, certificateFacts, pairFault, timeFault } from "./certificate.ts";
+import {
+  authorityFault,
+  type CertificateFacts,
+  certificateFacts,
+  pairFault,
+  timeFault,
+} from "./certificate.ts";
 import { type Finding, type Path, pathText } from "./problems.ts";
 import { readText, type TextRead } from "./read-text.ts";
-import type { Config } from "./schema.ts";
-import type { PemFile } from "./schema-tls.ts";
+import type { Config, RegionConfig } from "./schema.ts";
+import type { HttpsConfig, PemFile } from "./schema-tls.ts";
 
 /** A certificate and its key, and where the configuration names them. */
 export interface KeyPair {
@@ -35,14 +41,21 @@ export async function readPemFiles(config: Config, folder: string): Promise<With
     if (read) findings.push({ path, message: read.message, hint: read.hint ?? `looked for ${at}` });
     return file;
   });
-  findings.push(...keyPairsOf(filled).flatMap(faultOf));
+  findings.push(...keyPairsOf(filled).flatMap(faultOf), ...authorityFindings(filled));
   const cautions = findings.length > 0 ? [] : keyPairsOf(filled).flatMap(cautionOf);
   return { config: filled, findings, cautions };
 }
 
 /** Every certificate that this edge shows to somebody, with its key. */
-export function keyPairsOf({ listen }: Config): readonly KeyPair[] {
-  const { https } = listen;
+export function keyPairsOf({ listen, regions }: Config): readonly KeyPair[] {
+  const clients = Object.entries(regions).flatMap(([name, { tls }]) => {
+    if (tls?.certFile === undefined || tls.keyFile === undefined) return [];
+    return [{ path: ["regions", name, "tls"], certFile: tls.certFile, keyFile: tls.keyFile }];
+  });
+  return [...serverPairsOf(listen), ...clients];
+}
+
+function serverPairsOf({ https }: Config["listen"]): readonly KeyPair[] {
   if (https === undefined) return [];
   const path = ["listen", "https"];
   const further = https.certificates.map((pair, index) => ({
@@ -77,6 +90,10 @@ export function certificatesOf(config: Config): readonly PlacedCertificate[] {
   });
 }
 
+export function namesPemFiles(config: Config): boolean {
+  return pemFilesOf(config).length > 0;
+}
+
 function pemFilesOf(config: Config): readonly { readonly path: Path; readonly file: PemFile }[] {
   const all: { path: Path; file: PemFile }[] = [];
   mapPemFiles(config, (file, path) => {
@@ -86,20 +103,53 @@ function pemFilesOf(config: Config): readonly { readonly path: Path; readonly fi
   return all;
 }
 
+type Change = (file: PemFile, path: Path) => PemFile;
+
 /** The only place that knows where PEM files are named. */
-function mapPemFiles(config: Config, change: (file: PemFile, path: Path) => PemFile): Config {
-  const pair = ({ certFile, keyFile }: Omit<KeyPair, "path">, path: Path) => ({
-    certFile: change(certFile, [...path, "certFile"]),
-    keyFile: change(keyFile, [...path, "keyFile"]),
-  });
+function mapPemFiles(config: Config, change: Change): Config {
   const { https } = config.listen;
-  if (https === undefined) return config;
+  const listen = https ? { ...config.listen, https: mapHttps(https, change) } : config.listen;
+  const regions = Object.fromEntries(
+    Object.entries(config.regions).map(([name, region]) => [
+      name,
+      mapRegion(region, ["regions", name, "tls"], change),
+    ]),
+  );
+  return { ...config, listen, regions };
+}
+
+function mapHttps(https: HttpsConfig, change: Change): HttpsConfig {
   const path = ["listen", "https"];
-  const certificates = https.certificates.map((one, index) => ({
-    ...one,
-    ...pair(one, [...path, "certificates", index]),
-  }));
-  return { ...config, listen: { ...config.listen, https: { ...https, ...pair(https, path), certificates } } };
+  const certificates = https.certificates.map((one, index) =>
+    mapKeys(one, [...path, "certificates", index], change),
+  );
+  return { ...mapKeys(https, path, change), certificates };
+}
+
+function mapRegion(region: RegionConfig, path: Path, change: Change): RegionConfig {
+  return region.tls === undefined ? region : { ...region, tls: mapKeys(region.tls, path, change) };
+}
+
+const KEYS = ["caFile", "certFile", "keyFile"] as const;
+
+function mapKeys<T extends { readonly [K in (typeof KEYS)[number]]?: PemFile | undefined }>(
+  given: T,
+  path: Path,
+  change: Change,
+): T {
+  const changed = KEYS.flatMap((key) => {
+    const file = given[key];
+    return file === undefined ? [] : [[key, change(file, [...path, key])] as const];
+  });
+  return { ...given, ...Object.fromEntries(changed) };
+}
+
+function authorityFindings(config: Config): readonly Finding[] {
+  return Object.entries(config.regions).flatMap(([name, { tls }]) => {
+    const text = tls?.caFile?.read?.text;
+    const fault = text === undefined ? null : authorityFault(text);
+    return fault === null ? [] : [{ path: ["regions", name, "tls", "caFile"], ...fault }];
+  });
 }
 
 function faultOf({ path, certFile, keyFile }: KeyPair): readonly Finding[] {

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { regionTls } from "./schema-tls.ts";
 import { duration, durationWithin, endpoint, headerName, statuses } from "./values.ts";
 
 // The sections about regions; schema.ts says how to read this.
@@ -9,6 +10,13 @@ export const region = z.strictObject({
     .enum(["writer", "replica", "standby"])
     .describe("A writer takes writes; a standby serves only when nothing better is up."),
   endpoints: z.array(endpoint).min(1).describe("Its servers; several are balanced inside the region."),
+  tls: regionTls.optional().describe("For its https endpoints, whose certificates are always verified."),
+  http2: z
+    .boolean()
+    .default(false)
+    .describe(
+      "Whether its https endpoints are spoken to over HTTP/2, as gRPC needs it; h2c:// endpoints always are.",
+    ),
   jurisdiction: z.string().min(1).optional().describe("A free word that residency rules name."),
   location: z
     .tuple([z.number().min(-90).max(90), z.number().min(-180).max(180)], {

@@ -32,6 +32,22 @@ const certificate = z.strictObject({
   keyFile,
 });
 
+/** How a region's https endpoints are spoken to. */
+export const regionTls = z
+  .strictObject({
+    caFile: pemFile
+      .optional()
+      .describe("Authorities in PEM that are believed of their certificates, instead of those of Node.js."),
+    certFile: pemFile.optional().describe("A certificate in PEM by which this edge proves itself to them."),
+    keyFile: pemFile.optional().describe("The private key of it in PEM, without a passphrase."),
+    servername: servername
+      .optional()
+      .describe("Whom their certificates have to be for; the endpoint's own host when left out."),
+  })
+  .refine(({ certFile, keyFile }) => (certFile === undefined) === (keyFile === undefined), {
+    error: "a certificate and its key go together; give certFile and keyFile, or neither",
+  });
+
 /** Where clients come in over TLS; what stands beside `host` and `port` is renewed by a reload. */
 export const https = z.strictObject({
   host: z.string().min(1).max(255).default("0.0.0.0").describe("Address to listen on."),

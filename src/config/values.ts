@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import { z } from "zod";
+import { normalOrigin } from "./origin.ts";
 
 /** Milliseconds; in the file `500ms`, `2s`, `10m`, `1h`. */
 export type Milliseconds = number;
@@ -84,26 +85,27 @@ export const statuses = z.codec(
   { decode: String, encode: (text: string) => text },
 );
 
-const ENDPOINT_EXPECTED = "expected http://HOST:PORT or https://HOST:PORT";
+const ENDPOINT_EXPECTED = "expected http://HOST:PORT, https://HOST:PORT or h2c://HOST:PORT";
 
 /** Why this is not the origin of a server, and after a semicolon what to do; null when it is one. */
 function endpointFault(text: string): string | null {
   if (/^[\w.-]+:\d+$/.test(text)) return `${ENDPOINT_EXPECTED}; write http://${text}`;
-  if (!/^https?:\/\/[^\s/\\]+/i.test(text) || !URL.canParse(text)) return ENDPOINT_EXPECTED;
-  const url = new URL(text);
+  const origin = normalOrigin(text);
+  if (origin === null) return ENDPOINT_EXPECTED;
+  const url = new URL(text.replace(/^h2c/i, "http"));
   if (url.username !== "" || url.password !== "") return "an endpoint has no user or password; remove them";
   if (url.port === "0") return "an endpoint has a port from 1 to 65535";
   const bare = url.pathname === "/" && !/[?#\s]/.test(text);
-  return bare ? null : `an endpoint has no path, query or fragment; write ${url.origin}`;
+  return bare ? null : `an endpoint has no path, query or fragment; write ${origin}`;
 }
 
-/** The origin of a server: scheme, host and port, as `URL.origin` writes it, so that equals compare equal. */
+/** The origin of a server: scheme, host and port, written as everybody writes it, so that equals compare equal. */
 export const endpoint = z
   .string()
   .refine((text) => endpointFault(text) === null, {
     error: ({ input }) => endpointFault(String(input)) ?? ENDPOINT_EXPECTED,
   })
-  .overwrite((text) => (endpointFault(text) === null ? new URL(text).origin : text))
+  .overwrite((text) => (endpointFault(text) === null ? (normalOrigin(text) ?? text) : text))
   .meta({ title: "endpoint", format: "uri", examples: ["http://10.0.0.10:8080"] });
 
 /** A URL of one of these schemes; what is behind the host is its owner's affair. */

@@ -1,8 +1,9 @@
 import { Agent } from "node:http";
-import { connect as connectTcp, isIP, type Socket } from "node:net";
+import { connect as connectTcp, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { connect as connectTls } from "node:tls";
 import { names } from "../regions/lookup.ts";
+import { askedName, bare, secureOptions, type Transport } from "../regions/transport.ts";
 import { ClientGone } from "./faults.ts";
 
 /** The endpoint did not take the connection in time. */
@@ -14,14 +15,12 @@ class ConnectTimeout extends Error {
  * A connection to an endpoint for a tunnel, verified if it is https. Rejects with why there is none; nothing was sent
  * then. It is given up when `client` closes.
  */
-export function connectTo(origin: string, timeoutMs: number, client: Socket): Promise<Socket> {
-  const { protocol, hostname, port } = new URL(origin);
+export function connectTo(transport: Transport, timeoutMs: number, client: Socket): Promise<Socket> {
+  const { protocol, hostname, port } = transport.url;
   const secure = protocol === "https:";
-  const host = hostname.replace(/^\[|\]$/g, "");
-  const address = { host, port: Number(port) || (secure ? 443 : 80), lookup: names.lookup };
-  // A certificate for an IP address is checked without SNI, which cannot carry one.
-  const servername = isIP(host) ? "" : host;
-  const socket = secure ? connectTls({ ...address, servername }) : connectTcp(address);
+  const address = { host: bare(hostname), port: Number(port) || (secure ? 443 : 80), lookup: names.lookup };
+  const options = { ...secureOptions(transport), servername: askedName(transport) };
+  const socket = secure ? connectTls({ ...address, ...options }) : connectTcp(address);
   return new Promise((resolve, reject) => {
     const timer = setTimeout(
       () => socket.destroy(new ConnectTimeout(`no connection within ${timeoutMs} ms`)),

@@ -2,11 +2,6 @@ import type { Dispatcher } from "undici";
 
 const MAX_STATUS = 599;
 
-/** Certificates are checked against the endpoint's own name; a client must not be able to choose it by its Host. */
-export function servernameOf(origin: string): string | null {
-  return origin.startsWith("https:") ? new URL(origin).hostname : null;
-}
-
 /** Whether nothing in an answer's head says where its body ends, so that only the end of its connection can (RFC 9112 §6.3). */
 export function endsWithConnection(
   method: string,
@@ -47,8 +42,20 @@ export function sound(statusText: string): string {
   return /^[\t\x20-\x7e\x80-\xff]*$/.test(statusText) ? statusText : "";
 }
 
-/** undici types the raw headers loosely; for HTTP/1 they are a flat list of names and values. */
+/** undici types the raw headers loosely: of HTTP/1 they are a flat list of names and values, of HTTP/2 a record. */
+function rawHeaders(controller: Dispatcher.DispatchController): unknown {
+  return (controller as { rawHeaders?: unknown }).rawHeaders;
+}
+
+/** Whether the answer comes over HTTP/2, where a stream's end is its own. */
+export function isOverHttp2(controller: Dispatcher.DispatchController): boolean {
+  return !Array.isArray(rawHeaders(controller));
+}
+
 export function rawHeadersOf(controller: Dispatcher.DispatchController): readonly (Buffer | string)[] {
-  const { rawHeaders } = controller as { rawHeaders?: unknown };
-  return Array.isArray(rawHeaders) ? (rawHeaders as (Buffer | string)[]) : [];
+  const raw = rawHeaders(controller);
+  if (Array.isArray(raw)) return raw as (Buffer | string)[];
+  return Object.entries((raw ?? {}) as Record<string, string | string[]>).flatMap(([name, value]) =>
+    [value].flat().flatMap((line) => [name, line]),
+  );
 }

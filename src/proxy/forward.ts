@@ -1,11 +1,18 @@
 import type { Dispatcher } from "undici";
 import type { Clock } from "../clock.ts";
-import type { Connection, ConnectionHandler } from "../regions/connection.ts";
+import type { ConnectionHandler, UsedConnection } from "../regions/connection.ts";
 import type { BodyRules, RequestBody } from "./body.ts";
 import { type AttemptResult, unsent } from "./carrier.ts";
 import { EventStream, isEventStream } from "./event-stream.ts";
 import { BadHead, ClientGone, ClientStalled, CutOff, causeOf, faultOf, WriterMoved } from "./faults.ts";
-import { endsWithConnection, rawHeadersOf, sound, soundTrailers, unsound } from "./forward-head.ts";
+import {
+  endsWithConnection,
+  isOverHttp2,
+  rawHeadersOf,
+  sound,
+  soundTrailers,
+  unsound,
+} from "./forward-head.ts";
 import type { Place } from "./gate.ts";
 import { type HeaderList, type RegionHead, readRegionHead } from "./headers.ts";
 import type { InboundResponse } from "./inbound.ts";
@@ -19,7 +26,7 @@ const REST_MS = 10_000;
 
 /** One attempt's request as it goes to a region. */
 export interface Outgoing {
-  readonly dispatcher: Dispatcher;
+  readonly dispatcher: Pick<Dispatcher, "dispatch">;
   readonly method: string;
   readonly url: string;
   readonly headers: HeaderList;
@@ -86,7 +93,7 @@ class Relay implements ConnectionHandler {
 
   #phase: "waiting" | "holding" | "streaming" | "over" = "waiting";
   #controller: Dispatcher.DispatchController | null = null;
-  #connection: Connection | null = null;
+  #connection: UsedConnection | null = null;
   /** Whether the connection has carried a request before, and no byte of an answer to this one. */
   #maybeStale = false;
   #interim = 0;
@@ -138,7 +145,7 @@ class Relay implements ConnectionHandler {
     return this.#outgoing.fresh;
   }
 
-  onConnection(connection: Connection): void {
+  onConnection(connection: UsedConnection): void {
     this.#connection = connection;
   }
 
@@ -173,7 +180,7 @@ class Relay implements ConnectionHandler {
     // Over HTTP/2 nobody tells of the first byte.
     this.#maybeStale = false;
     this.#status = status;
-    this.#endless = endsWithConnection(this.#outgoing.method, status, parsed);
+    this.#endless = !isOverHttp2(controller) && endsWithConnection(this.#outgoing.method, status, parsed);
     const mayEnd = this.#outgoing.cutWhenGone && isEventStream(this.#outgoing.method, status, parsed);
     if (mayEnd) this.#stream = new EventStream(() => this.#endStream());
     this.#headAtMs = this.#clock.now();

@@ -6,9 +6,9 @@ import { RequestBody } from "./body.ts";
 import { type AttemptResult, type Carrier, unreached, unsent } from "./carrier.ts";
 import type { Exchange } from "./exchange.ts";
 import { forward } from "./forward.ts";
-import { servernameOf } from "./forward-head.ts";
 import type { Place } from "./gate.ts";
 import type { Comer, Gates } from "./gates.ts";
+import { isCall, takesTrailers } from "./grpc.ts";
 import { epochHeaders, requestHeaders } from "./headers.ts";
 import type { InboundRequest, InboundResponse } from "./inbound.ts";
 import type { LongLived } from "./long-lived.ts";
@@ -27,6 +27,9 @@ export interface HttpCarrierParts extends ResponseParts {
   /** Event streams that are open. */
   readonly streams: LongLived;
 }
+
+/** Then only `proxy.idleTimeout` counts. */
+const AS_SLOW_AS_IT_LIKES = { bytesPerSecond: 0, grace: 0 };
 
 const PROTOCOLS: Readonly<Record<string, RequestRecord["protocol"]>> = { "1.0": "http/1.0", "2.0": "h2" };
 
@@ -88,6 +91,7 @@ export class HttpCarrier implements Carrier {
   }
 
   awaitBody(): Promise<void> | null {
+    if (isCall(this.#req)) return null;
     return this.body.unread && !this.body.withheld ? this.body.arrive(BODY_WITHIN_MS) : null;
   }
 
@@ -139,20 +143,25 @@ export class HttpCarrier implements Carrier {
   #forward(exchange: Exchange, endpoint: Endpoint, places: readonly Place[]): Promise<AttemptResult> {
     const { method, target, passage, settings } = exchange;
     const { proxy, limits } = settings.config;
+    const isHttp2 = endpoint.transport.http2 !== "never";
+    const own = [
+      ...epochHeaders(exchange),
+      ...(isHttp2 && takesTrailers(this.#req) ? ["te", "trailers"] : []),
+    ];
     return forward(
       {
         dispatcher: endpoint.dispatcher,
         method,
         url: target.url,
-        headers: requestHeaders(this.#req, passage, epochHeaders(exchange)),
+        headers: requestHeaders(this.#req, passage, own),
         body: this.body,
         maxBodyBytes: proxy.maxBodyBytes,
         cutWhenGone: isRepeatable(exchange),
         fresh: exchange.attempts.at(-1)?.result.stale ?? false,
-        servername: servernameOf(endpoint.origin),
+        servername: endpoint.transport.servername,
         responseTimeoutMs: proxy.responseTimeout,
         idleTimeoutMs: proxy.idleTimeout,
-        slowBodies: limits.slowBodies,
+        slowBodies: isHttp2 && isCall(this.#req) ? AS_SLOW_AS_IT_LIKES : limits.slowBodies,
         places,
         head: (region) => answerHead(exchange, region, this.#parts),
         count: (bytes) => {

@@ -1,5 +1,6 @@
 import { validateHeaderName, validateHeaderValue } from "node:http";
 import type { ServerHttp2Stream } from "node:http2";
+import { takesTrailers } from "./grpc.ts";
 import type { HeaderList } from "./headers.ts";
 import type { Http2Request } from "./http2-request.ts";
 import type { InboundResponse } from "./inbound.ts";
@@ -113,7 +114,7 @@ export class Http2Response implements InboundResponse {
 
   /** Where there may be none the last frame of the body says that it is the last, and costs no further one. */
   #mayHaveTrailers(headers: HeaderList): boolean {
-    if (/\btrailers\b/i.test(String(this.req.headers.te ?? ""))) return true;
+    if (takesTrailers(this.req)) return true;
     return headers.some((name, index) => index % 2 === 0 && name.toLowerCase() === "trailer");
   }
 

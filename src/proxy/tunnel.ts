@@ -202,11 +202,13 @@ class TunnelCarrier implements Carrier {
   async carry(exchange: Exchange, endpoint: Endpoint): Promise<AttemptResult> {
     const { clock, table } = this.#parts;
     const { connectTimeout } = exchange.settings.config.proxy;
+    // It speaks nothing that an upgrade could be asked in.
+    if (endpoint.transport.http2 === "assumed") return unsent("not_implemented");
     const isHidden = await table.blackHole.hides(endpoint.region, connectTimeout, this.#leaving);
     if (isHidden === true) return unreached(clock.now() - exchange.dispatchedAtMs);
     let region: Socket;
     try {
-      region = await connectTo(endpoint.origin, connectTimeout, this.#socket);
+      region = await connectTo(endpoint.transport, connectTimeout, this.#socket);
     } catch (error) {
       const waitedMs = clock.now() - exchange.dispatchedAtMs;
       const fault = this.gone ? "client_gone" : faultOf(error as Error, { sent: false });
@@ -254,7 +256,7 @@ class TunnelCarrier implements Carrier {
     replaceHeaders(this.#req, exchange);
     const proxy = createProxyServer({
       // The connection is made, and if it is https, encrypted; http-proxy only has to speak over it.
-      target: endpoint.origin.replace(/^https:/, "http:"),
+      target: `http://${endpoint.transport.url.host}`,
       agent: new MadeConnection(region),
       upgradeTimeout: responseTimeout,
     });

@@ -2,19 +2,27 @@ import type { Socket } from "node:net";
 import { type buildConnector, Client, type Dispatcher } from "undici";
 import { hearOut } from "./hear-out.ts";
 
+/** What a request goes over. */
+export interface UsedConnection {
+  /** Call it when a request is written: answers whether it is not the first one over this connection. */
+  takesRequest(): boolean;
+  /** Whether it has ended by an error, and not by the other side's word. */
+  readonly brokeOff: boolean;
+}
+
 /** A handler of requests that wants to know what they go over. */
 export interface ConnectionHandler extends Dispatcher.DispatchHandler {
   /** Whether a connection that was kept from an earlier request is not good enough. */
   readonly wantsFresh: boolean;
   /** Told before its request is sent. */
-  onConnection(connection: Connection): void;
+  onConnection(connection: UsedConnection): void;
 }
 
 /**
  * One connection of a pool, made anew whenever it has ended. undici tells nobody whether a request went over one that had
  * been kept; but the other side may close what is idle at any time, so its death then says nothing of the other side.
  */
-export class Connection extends Client {
+export class Connection extends Client implements UsedConnection {
   readonly #present: Present;
   readonly #hasLeft: HasLeft;
 
@@ -37,13 +45,11 @@ export class Connection extends Client {
     return super.dispatch(options, handler);
   }
 
-  /** Call it when a request is written: answers whether it is not the first one over this connection. */
   takesRequest(): boolean {
     this.#present.requests += 1;
     return this.#present.requests > 1;
   }
 
-  /** Whether it has ended by an error, and not by the other side's word. */
   get brokeOff(): boolean {
     return (this.#present.socket?.errored ?? null) !== null;
   }

@@ -1,12 +1,13 @@
-import type { Pool } from "undici";
+import { isDeepStrictEqual } from "node:util";
 import { FAULTS, type Fault } from "../errors.ts";
 import { DOWN, damped, type HealthState, observe, type Thresholds, UNOBSERVED } from "../routing/health.ts";
 import { blend, type LatencyEstimate } from "../routing/latency.ts";
 import { laterPosition, type Position } from "../routing/position.ts";
 import type { Health } from "../routing/region.ts";
 import { type Reported, SILENT } from "./answer.ts";
-import { createPool, type PoolSettings, samePool } from "./pool.ts";
+import { createPool, type PoolSettings, type RequestPool, samePool } from "./pool.ts";
 import { type ProbeOutcome, passed } from "./probe.ts";
+import type { Transport } from "./transport.ts";
 
 /** One address of a region, as whoever sends it requests sees it. */
 export interface Endpoint {
@@ -14,8 +15,10 @@ export interface Endpoint {
   readonly origin: string;
   /** The region's id. */
   readonly region: string;
+  /** How it is spoken to. */
+  readonly transport: Transport;
   /** Read it anew for every dispatch: a reload may replace it. */
-  readonly dispatcher: Pool;
+  readonly dispatcher: RequestPool;
   readonly requestsInFlight: number;
   readonly health: Health;
   /** It asked for no new sessions. */
@@ -49,8 +52,9 @@ export class EndpointState implements Endpoint {
   readonly region: string;
   requestsInFlight = 0;
   lastProbe: LastProbe | null = null;
-  #pool: Pool;
+  #pool: RequestPool;
   #poolSettings: PoolSettings;
+  #transport: Transport;
   #state: HealthState = UNOBSERVED;
   #estimate: LatencyEstimate | null = null;
   #reported: Reported = SILENT;
@@ -67,14 +71,19 @@ export class EndpointState implements Endpoint {
   /** Monotonic times at which it went down. */
   #fallsMs: number[] = [];
 
-  constructor(origin: string, region: string, settings: PoolSettings) {
+  constructor(origin: string, region: string, transport: Transport, settings: PoolSettings) {
     this.origin = origin;
     this.region = region;
+    this.#transport = transport;
     this.#poolSettings = settings;
-    this.#pool = createPool(origin, settings);
+    this.#pool = createPool(transport, settings);
   }
 
-  get dispatcher(): Pool {
+  get transport(): Transport {
+    return this.#transport;
+  }
+
+  get dispatcher(): RequestPool {
     return this.#pool;
   }
 
@@ -168,11 +177,12 @@ export class EndpointState implements Endpoint {
   }
 
   /** Applies new settings; returns the pool they replace, to be closed once idle, or null. */
-  configure(settings: PoolSettings): Pool | null {
-    if (samePool(this.#poolSettings, settings)) return null;
+  configure(transport: Transport, settings: PoolSettings): RequestPool | null {
+    if (samePool(this.#poolSettings, settings) && isDeepStrictEqual(this.#transport, transport)) return null;
     const replaced = this.#pool;
+    this.#transport = transport;
     this.#poolSettings = settings;
-    this.#pool = createPool(this.origin, settings);
+    this.#pool = createPool(transport, settings);
     return replaced;
   }
 

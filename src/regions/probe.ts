@@ -1,9 +1,10 @@
-import type { Client, Dispatcher } from "undici";
+import type { Dispatcher } from "undici";
 import type { Clock } from "../clock.ts";
 import type { EdgeEvents } from "../events.ts";
 import { type Reported, readAnswer, SILENT } from "./answer.ts";
 import { AwakeDeadline } from "./deadline.ts";
-import { connectionTo, connectorTo } from "./pool.ts";
+import { createProbeClient, type RequestPool } from "./pool.ts";
+import type { Transport } from "./transport.ts";
 
 /**
  * `pass`, `degraded` and `drain` are answers; `status` is one of an unwanted status, `timeout` none in
@@ -28,9 +29,6 @@ export interface ProbeSettings {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** HTTP/1.1 as for real traffic; the time-out is the probe's own. */
-const UNTIMED: Client.Options = { allowH2: false, pipelining: 1, headersTimeout: 0, bodyTimeout: 0 };
-
 /** A health answer is a few words; an endless one must not fill our memory. */
 const MAX_BODY_BYTES = 65_536;
 
@@ -54,15 +52,18 @@ export function wasNotMade({ result, cause }: ProbeOutcome): boolean {
 
 /** Asks one endpoint how it is, over a connection of its own that real traffic cannot starve. */
 export class Probe {
-  readonly #origin: string;
+  readonly #transport: () => Transport;
   readonly #clock: Clock;
-  #client: Client | null = null;
+  /** How the client's connection was made. */
+  #made: Transport | null = null;
+  #client: RequestPool | null = null;
   /** Whether the client's connection has answered before, so that it may have been closed since. */
   #reused = false;
   #closed = false;
 
-  constructor(origin: string, clock: Clock) {
-    this.#origin = origin;
+  /** @param transport asked before every probe, for a reload may change it */
+  constructor(transport: () => Transport, clock: Clock) {
+    this.#transport = transport;
     this.#clock = clock;
   }
 
@@ -84,16 +85,23 @@ export class Probe {
   }
 
   async #once(settings: ProbeSettings): Promise<ProbeOutcome> {
-    this.#client ??= connectionTo(new URL(this.#origin), UNTIMED, connectorTo(settings.timeoutMs * 2));
-    const client = this.#client;
+    const client = this.#connected(settings.timeoutMs * 2);
     const { outcome, reusable } = await new Promise<Ended>((resolve) => {
       const exchange = new Exchange(settings, this.#clock, resolve);
       const { path, headers } = settings;
-      client.dispatch({ method: "GET", path, headers: { ...headers } }, exchange);
+      client.dispatch({ method: "GET", path, headers: Object.entries(headers).flat() }, exchange);
     });
     this.#reused = reusable;
     if (!reusable) void this.#disconnect();
     return outcome;
+  }
+
+  #connected(timeoutMs: number): RequestPool {
+    const transport = this.#transport();
+    if (transport !== this.#made) void this.#disconnect();
+    this.#made = transport;
+    this.#client ??= createProbeClient(transport, timeoutMs);
+    return this.#client;
   }
 
   async #disconnect(): Promise<void> {

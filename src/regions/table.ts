@@ -1,4 +1,3 @@
-import type { Pool } from "undici";
 import type { Clock } from "../clock.ts";
 import type { Config, RegionConfig } from "../config/schema.ts";
 import type { Fault } from "../errors.ts";
@@ -9,10 +8,12 @@ import { balance } from "./balance.ts";
 import { BlackHole } from "./black-hole.ts";
 import { type Endpoint, EndpointState } from "./endpoint.ts";
 import { names } from "./lookup.ts";
+import type { RequestPool } from "./pool.ts";
 import { type ProbeOutcome, passed, wasNotMade } from "./probe.ts";
 import { type Fence, RegionState } from "./region-state.ts";
 import { type RegionStatus, regionStatus } from "./status.ts";
 import type { OperatorAdmission, RehearsedLoss } from "./summary.ts";
+import { transportOf } from "./transport.ts";
 import { sameView, sameWrites, viewOf, type WriteState, writeRegionOf } from "./view.ts";
 
 export type { Endpoint } from "./endpoint.ts";
@@ -58,7 +59,7 @@ export class RegionTable {
   readonly blackHole = new BlackHole();
   readonly #clock: Clock;
   readonly #events: EventBus;
-  readonly #retiredPools = new Set<Pool>();
+  readonly #retiredPools = new Set<RequestPool>();
   #config: Config;
   #regions: ReadonlyMap<string, RegionState> = new Map();
   #admissions: ReadonlyMap<string, OperatorAdmission> = new Map();
@@ -233,17 +234,23 @@ export class RegionTable {
   }
 
   #regionState(id: string, config: RegionConfig, before: RegionState | undefined): RegionState {
-    const origins = [...new Set(config.endpoints.map((url) => new URL(url).origin))];
+    const origins = [...new Set(config.endpoints)];
     const known = new Map(before?.endpoints.map((endpoint) => [endpoint.origin, endpoint]));
-    const endpoints = origins.map((origin) => this.#endpointState(origin, id, known.get(origin)));
+    const endpoints = origins.map((origin) => this.#endpointState(origin, id, config, known.get(origin)));
     if (before === undefined) return new RegionState(id, config, endpoints);
     before.configure(config, endpoints);
     return before;
   }
 
-  #endpointState(origin: string, region: string, known: EndpointState | undefined): EndpointState {
-    if (known === undefined) return new EndpointState(origin, region, this.#config.proxy);
-    const replaced = known.configure(this.#config.proxy);
+  #endpointState(
+    origin: string,
+    region: string,
+    config: RegionConfig,
+    known: EndpointState | undefined,
+  ): EndpointState {
+    const transport = transportOf(origin, config);
+    if (known === undefined) return new EndpointState(origin, region, transport, this.#config.proxy);
+    const replaced = known.configure(transport, this.#config.proxy);
     if (replaced !== null) this.#retire(replaced);
     return known;
   }
@@ -252,7 +259,7 @@ export class RegionTable {
    * Closes a pool once its requests have ended, and not before whoever has picked its endpoint has had the
    * time to send: a closed pool takes no request. {@link close} does not wait for that.
    */
-  #retire(pool: Pool): void {
+  #retire(pool: RequestPool): void {
     this.#retiredPools.add(pool);
     const forget = (): void => {
       this.#retiredPools.delete(pool);

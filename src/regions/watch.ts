@@ -54,7 +54,7 @@ export class Watch {
   constructor(endpoint: EndpointState, parts: WatchParts) {
     this.#endpoint = endpoint;
     this.#parts = parts;
-    this.#probe = new Probe(endpoint.origin, parts.clock);
+    this.#probe = new Probe(() => endpoint.transport, parts.clock);
   }
 
   async firstProbes(): Promise<void> {

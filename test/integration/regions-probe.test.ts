@@ -6,6 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { systemClock } from "../../src/clock.ts";
 import { statusMatcher } from "../../src/regions/answer.ts";
 import { Probe, type ProbeOutcome, type ProbeSettings } from "../../src/regions/probe.ts";
+import { transportOf } from "../../src/regions/transport.ts";
 import { answers, answersJson, closedPort, httpTarget, type Target, tcpTarget } from "./regions-servers.ts";
 
 const SETTINGS: ProbeSettings = {
@@ -16,7 +17,8 @@ const SETTINGS: ProbeSettings = {
 };
 
 function probeOf(context: TestContext, origin: string): Probe {
-  const probe = new Probe(origin, systemClock);
+  const transport = transportOf(origin, { http2: false });
+  const probe = new Probe(() => transport, systemClock);
   context.after(() => probe.close());
   return probe;
 }
@@ -190,7 +192,8 @@ test("a probe ends even in a process that is always late", async (context) => {
 test("closing ends a probe that is under way", async (context) => {
   const target = await httpTarget(silence);
   context.after(() => target[Symbol.asyncDispose]());
-  const probe = new Probe(target.origin, systemClock);
+  const transport = transportOf(target.origin, { http2: false });
+  const probe = new Probe(() => transport, systemClock);
   const running = probe.run({ ...SETTINGS, timeoutMs: 60_000 });
   await sleep(50);
   await probe.close();

@@ -121,7 +121,7 @@ const rows: readonly Row[] = [
   [
     "an endpoint without a scheme",
     ["regions:", "  us: { role: writer, endpoints: [app.internal:8080] }"],
-    "2:35: regions.us.endpoints[0]: expected http://HOST:PORT or https://HOST:PORT (write http://app.internal:8080)",
+    "2:35: regions.us.endpoints[0]: expected http://HOST:PORT, https://HOST:PORT or h2c://HOST:PORT (write http://app.internal:8080)",
   ],
   [
     "an endpoint with a path",
@@ -136,7 +136,7 @@ const rows: readonly Row[] = [
   [
     "an endpoint of another protocol",
     ["regions:", "  us: { role: writer, endpoints: [ftp://10.0.0.1] }"],
-    "2:35: regions.us.endpoints[0]: expected http://HOST:PORT or https://HOST:PORT",
+    "2:35: regions.us.endpoints[0]: expected http://HOST:PORT, https://HOST:PORT or h2c://HOST:PORT",
   ],
   [
     "an endpoint twice, written differently",
@@ -176,6 +176,36 @@ const rows: readonly Row[] = [
     "an unknown key like no other",
     [REGIONS, "log: { colour: true }"],
     "2:8: log.colour: unknown key (the keys here are level, access)",
+  ],
+  [
+    "TLS for a region without https",
+    ["regions: { us: { role: writer, endpoints: [http://10.0.0.1:80], tls: { servername: app.internal } } }"],
+    "1:65: regions.us.tls: none of its endpoints is https (write https://HOST:PORT)",
+  ],
+  [
+    "HTTP/2 for a region in clear",
+    ["regions: { us: { role: writer, endpoints: [http://10.0.0.1:80], http2: true } }"],
+    "1:72: regions.us.http2: it is for https endpoints (write h2c://HOST:PORT for HTTP/2 without TLS)",
+  ],
+  [
+    "HTTP/2 for a region that speaks nothing else",
+    ["regions: { us: { role: writer, endpoints: [h2c://10.0.0.1:80], http2: true } }"],
+    "1:71: regions.us.http2: its endpoints speak nothing else (remove it)",
+  ],
+  [
+    "an h2c endpoint with a path",
+    ["regions:", "  us: { role: writer, endpoints: [h2c://10.0.0.1/app] }"],
+    "2:35: regions.us.endpoints[0]: an endpoint has no path, query or fragment (write h2c://10.0.0.1)",
+  ],
+  [
+    "an h2c endpoint twice, written differently",
+    ["regions:", "  us: { role: writer, endpoints: [h2c://app.internal:80, H2C://App.Internal/] }"],
+    "2:58: regions.us.endpoints[1]: the same endpoint as regions.us.endpoints[0] (an endpoint belongs to one region, once)",
+  ],
+  [
+    "a client certificate without its key",
+    ["regions:", "  us: { role: writer, endpoints: [https://app.internal], tls: { certFile: a.pem } }"],
+    "2:63: regions.us.tls: a certificate and its key go together (give certFile and keyFile, or neither)",
   ],
   [
     "TLS without a certificate",

@@ -302,7 +302,7 @@ describe("what is shown of a configuration", () => {
     ];
     assert.deepEqual(configChanges(configOf(`regions:\n${us}${eu}`), configOf(`regions:\n${us}${ap}`)), [
       "regions.eu: removed",
-      "regions.ap: added { role: standby, endpoints: [http://10.0.0.1:83], weight: 100 }",
+      "regions.ap: added { role: standby, endpoints: [http://10.0.0.1:83], http2: false, weight: 100 }",
     ]);
     assert.deepEqual(configChanges(configOf(`regions:\n${us}${eu}`), configOf(`regions:\n${eu}${us}`)), [
       "regions: order us, eu -> eu, us",
