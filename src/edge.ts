@@ -1,5 +1,3 @@
-import { randomBytes } from "node:crypto";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { AdminParts, ReloadAnswer } from "./admin/parts.ts";
 import { createAdmin } from "./admin/server.ts";
 import { CertificateWatch } from "./certificate-watch.ts";
@@ -9,6 +7,7 @@ import { type ConfigProblem, folderOf } from "./config/load.ts";
 import { certificatesOf } from "./config/pem-files.ts";
 import type { Config } from "./config/schema.ts";
 import { Pins, type PinsParts } from "./consistency/pins.ts";
+import { DataPlane } from "./data-plane.ts";
 import { EventBus, type OverloadCause } from "./events.ts";
 import type { AdmissionStore } from "./fleet/admissions.ts";
 import type { Calendar } from "./fleet/calendar.ts";
@@ -21,25 +20,15 @@ import type { Logger } from "./observe/log.ts";
 import { Metrics } from "./observe/metrics.ts";
 import { ResidencyWatch } from "./observe/residency-watch.ts";
 import { ProcessVitals } from "./observe/vitals.ts";
-import { ConnectionLimits } from "./proxy/connection-limits.ts";
-import { descriptorLimit } from "./proxy/descriptors.ts";
-import { Gates } from "./proxy/gates.ts";
-import { RequestHandler } from "./proxy/handle.ts";
 import { describedInputs } from "./proxy/inputs.ts";
-import { LongLived } from "./proxy/long-lived.ts";
-import { Overload, type Vitals } from "./proxy/overload.ts";
-import { PinEndpoint } from "./proxy/pin-endpoint.ts";
-import { Router } from "./proxy/router.ts";
-import { EdgeServer, type Handlers } from "./proxy/server.ts";
-import { Sessions } from "./proxy/sessions.ts";
-import { prepareSettings, type Settings } from "./proxy/settings.ts";
-import { TunnelHandler } from "./proxy/tunnel.ts";
+import type { LongLived } from "./proxy/long-lived.ts";
+import type { Vitals } from "./proxy/overload.ts";
+import type { TunnelHandler } from "./proxy/tunnel.ts";
 import { WriteGate } from "./proxy/write-gate.ts";
 import { Drains } from "./regions/drains.ts";
 import { Prober } from "./regions/probes.ts";
 import { RegionTable, type RehearsedLoss } from "./regions/table.ts";
 import { Reloader } from "./reload.ts";
-import type { Populations } from "./routing/drain-estimate.ts";
 import { movesOf, objection } from "./routing/moves.ts";
 import type { Admission } from "./routing/region.ts";
 import { TrafficMeter } from "./routing/traffic.ts";
@@ -62,16 +51,6 @@ export interface EdgeOptions {
   readonly pins?: (config: Config, parts: PinsParts) => Pins;
 }
 
-/** How long a stopping edge still accepts, at most: two rounds of a balancer's usual health check. */
-const ACCEPT_GRACE_MS = 5_000;
-
-/** Over how long the event streams end of an edge that stops, at most. */
-const STREAMS_END_MS = 5_000;
-
-/** How long before the end of a shutdown's grace tunnels are closed, at most; and in which part of it clients are told. */
-const TUNNELS_LEAVE_MS = 10_000;
-const TUNNELS_TOLD_SHARE = 0.7;
-
 /** Starts an edge; resolves when it is ready to serve, rejects when it cannot listen. */
 export async function startEdge(options: EdgeOptions): Promise<Edge> {
   const edge = new Edge(options);
@@ -90,7 +69,6 @@ export class Edge {
   readonly config: CurrentConfig;
   readonly table: RegionTable;
   readonly pins: Pins;
-  readonly tunnels: TunnelHandler;
   httpUrl = "";
   /** Null without TLS. */
   httpsUrl: string | null = null;
@@ -100,28 +78,18 @@ export class Edge {
   readonly #shared: Shared;
   readonly #member: Member;
   readonly #prober: Prober;
-  readonly streams: LongLived;
-  readonly #requests: RequestHandler;
-  readonly #gates = new Gates(() => systemClock.now());
+  readonly #plane: DataPlane;
   readonly #vitals = new ProcessVitals();
-  readonly #overload: Overload;
-  readonly #connectionLimits: ConnectionLimits;
-  readonly #server: EdgeServer;
   readonly #drains: Drains;
   readonly #admin: ReturnType<typeof createAdmin>;
   readonly #metrics: Metrics;
   readonly #eventLog: EventLog;
   readonly #residencyWatch: ResidencyWatch;
-  readonly #generatedSecret = randomBytes(32).toString("base64url");
-  readonly #sessions = new Sessions(systemClock, () => this.config.get().affinity.ttl);
   readonly #traffic: TrafficMeter;
   readonly #startedAtMs = systemClock.now();
-  #settings: Settings;
   readonly #reloader: Reloader;
   readonly #certificates: CertificateWatch;
   #state: "starting" | "ready" | "stopping" = "starting";
-  /** Aborted when what is still open is to be cut. */
-  readonly #hurry = new AbortController();
   #stopped: Promise<void> | null = null;
 
   constructor(options: EdgeOptions) {
@@ -144,7 +112,6 @@ export class Edge {
       events,
       apply: (next) => this.#apply(next),
     });
-    this.#settings = this.#prepare(config);
     this.#traffic = new TrafficMeter(clock.now());
     this.#eventLog = logEvents(events, log, config.log.access);
     this.#residencyWatch = new ResidencyWatch(events);
@@ -161,52 +128,16 @@ export class Edge {
       rehearse: (drill) => this.#rehearse(drill),
     });
 
-    const settings = () => this.#settings;
-    const vitals = options.vitals ?? this.#vitals;
-    this.#overload = new Overload(config, { clock: systemClock, events, vitals, chance: Math.random });
-    const dismisses = () => this.#state === "stopping" || this.#overload.dismisses;
-    const isClosed = (region: string) => this.table.view.byId.get(region)?.admission === "closed";
-    const parts = {
-      clock,
-      chance: Math.random,
-      events,
-      table: this.table,
-      pins: this.pins,
-      topology: this.topology,
-      writes,
-      sessions: this.#sessions,
-      traffic: this.#traffic,
-      settings,
-      dismisses,
-    };
-    const router = new Router(parts);
-    const pinEndpoint = new PinEndpoint(parts);
-    this.streams = new LongLived({ clock, chance: Math.random, isClosed });
-    const requestParts = { ...parts, router, pinEndpoint, gates: this.#gates, streams: this.streams };
-    this.#requests = new RequestHandler(requestParts);
-    this.tunnels = new TunnelHandler({ ...parts, router, isClosed });
-    this.#connectionLimits = new ConnectionLimits(config, {
-      events,
-      overload: () => this.#overload.cause,
-      descriptors: descriptorLimit(),
-      tunnels: () => this.tunnels.size,
-    });
-    const handlers: Handlers = {
-      request: (req, res, awaitsContinue) => void this.#requests.handle(req, res, awaitsContinue),
-      upgrade: (req, socket, head) => void this.tunnels.upgrade(req, socket, head),
-      headRefused: (fault) => events.emit("headRefused", { fault }),
-    };
-    this.#server = new EdgeServer(config, handlers, this.#connectionLimits);
-    events.on("admissionChanged", ({ region, to }) => {
-      if (to !== "closed") return;
-      this.tunnels.closeRegion(region);
-      this.streams.closeRegion(region);
+    const { table, pins: held, topology } = this;
+    this.#plane = new DataPlane(config, {
+      ...{ clock, events, table, pins: held, topology, writes, traffic: this.#traffic },
+      vitals: options.vitals ?? this.#vitals,
     });
     this.#drains = new Drains({
       clock,
       view: () => this.table.view,
       said: (region) => this.admissions.get().get(region),
-      there: (region) => this.#thereAt(region),
+      there: (region) => this.#plane.populations(region),
     });
     this.#metrics = this.#measure();
     this.#admin = createAdmin(this.#adminParts(), log);
@@ -220,8 +151,7 @@ export class Edge {
     this.#member.follow();
     this.#prober.start();
     await this.#member.start();
-    this.#overload.start();
-    const ports = await this.#server.listen(listen);
+    const ports = await this.#plane.listen(listen);
     this.httpUrl = `http://${hostInUrl(listen.http.host)}:${ports.http}`;
     this.#certificates.start();
     if (listen.https) this.httpsUrl = `https://${hostInUrl(listen.https.host)}:${ports.https}`;
@@ -230,43 +160,36 @@ export class Edge {
 
   /** What there is too little of, so that new connections are refused. */
   get overload(): readonly OverloadCause[] {
-    return this.#overload.causes;
+    return this.#plane.overload.causes;
   }
 
   /** Open connections of clients. */
   get connections(): number {
-    return Object.values(this.#server.connections).reduce((sum, open) => sum + open, 0);
+    return Object.values(this.#plane.connections).reduce((sum, open) => sum + open, 0);
+  }
+
+  get tunnels(): TunnelHandler {
+    return this.#plane.tunnels;
+  }
+
+  get streams(): LongLived {
+    return this.#plane.streams;
   }
 
   /**
-   * Says at once that it is not ready any more, and `Connection: close` in every answer; goes on accepting for a
-   * while, so that balancers notice before connections are refused; then lets requests in flight end until
-   * `graceMs` have passed, cuts what is left and closes everything. Before that event streams are ended, and tunnels
-   * closed, by and by. A second call while the first runs cuts at once.
+   * Says at once that it is not ready any more, lets clients go ({@link DataPlane.stop}), and closes everything. A second call
+   * while the first runs cuts at once.
    */
   stop(graceMs = this.config.get().shutdown.grace): Promise<void> {
     if (this.#stopped === null) this.#stopped = this.#stop(graceMs);
-    else this.#hurry.abort();
+    else this.#plane.hurry();
     return this.#stopped;
   }
 
   async #stop(graceMs: number): Promise<void> {
-    const acceptMs = this.#state === "ready" ? Math.min(ACCEPT_GRACE_MS, graceMs / 5) : 0;
+    const ready = this.#state === "ready";
     this.#state = "stopping";
-    const { signal } = this.#hurry;
-    const hurried = new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
-    signal.addEventListener("abort", () => this.#cut());
-    await sleep(acceptMs, undefined, { signal }).catch(() => undefined);
-    const leftMs = graceMs - acceptMs;
-    this.streams.closeAll(Math.min(STREAMS_END_MS, leftMs / 2));
-    const leaveMs = Math.min(TUNNELS_LEAVE_MS, leftMs / 2);
-    const leave = setTimeout(() => this.tunnels.closeAll(leaveMs * TUNNELS_TOLD_SHARE), leftMs - leaveMs);
-    const cut = setTimeout(() => this.#hurry.abort(), leftMs);
-    await Promise.all([this.#server.close(), this.tunnels.idle()]);
-    clearTimeout(leave);
-    // No client is left; what is still open are writes that somebody has walked away from.
-    await Promise.race([this.#requests.idle(), hurried]);
-    clearTimeout(cut);
+    await this.#plane.stop(graceMs, { ready });
     await this.#certificates.close();
     await this.#member.close();
     await this.#prober.stop();
@@ -275,16 +198,10 @@ export class Edge {
     await this.table.close();
     await this.pins.close();
     await this.#shared.close();
-    this.#overload.close();
     this.#vitals.close();
     this.#metrics.close();
     this.#residencyWatch.close();
     this.#eventLog.close();
-  }
-
-  #cut(): void {
-    this.#server.cut();
-    this.tunnels.cut();
   }
 
   get admissions(): AdmissionStore {
@@ -310,15 +227,12 @@ export class Edge {
 
   #apply(config: Config): void {
     // First, for a certificate that cannot be used throws.
-    this.#server.configure(config);
+    this.#plane.configure(config);
     this.config.swap(config);
-    this.#settings = this.#prepare(config);
     this.table.configure(config);
     this.#member.configure(config);
     this.#prober.configure(config);
     this.pins.configure(config);
-    this.#connectionLimits.configure(config);
-    this.#overload.configure(config);
     this.#eventLog.setAccess(config.log.access);
     this.#options.log.level = config.log.level;
   }
@@ -331,28 +245,9 @@ export class Edge {
 
   #objection(region: string, admission: Admission): string | null {
     const traffic = this.#member.traffic();
-    const setting = { view: this.table.view, rules: this.#settings.rules, traffic };
+    const setting = { view: this.table.view, rules: this.#plane.settings.rules, traffic };
     const found = objection(region, admission, movesOf(region, admission, setting), setting);
     return found && `${found.why}. ${found.instead}`;
-  }
-
-  #thereAt(region: string): Populations {
-    return {
-      sessions: this.#sessions.count(region),
-      pins: this.pins.countAt(region, this.table.view.writeRegion),
-      tunnels: this.tunnels.counts().get(region) ?? 0,
-      streams: this.streams.counts().get(region) ?? 0,
-    };
-  }
-
-  #prepare(config: Config): Settings {
-    const secrets = config.secrets.length > 0 ? config.secrets : [this.#generatedSecret];
-    return prepareSettings(
-      config,
-      this.#options.config.edge.id ?? "edge",
-      secrets,
-      this.#options.clock ?? systemClock,
-    );
   }
 
   #measure(): Metrics {
@@ -360,10 +255,10 @@ export class Edge {
       view: () => this.table.view,
       tunnels: () => this.tunnels.counts(),
       streams: () => this.streams.counts(),
-      connections: () => this.#server.connections,
-      connectionsMost: () => this.#connectionLimits.most,
-      overload: () => this.#overload.causes,
-      regionLoad: (region: string) => this.#gates.regionLoad(region),
+      connections: () => this.#plane.connections,
+      connectionsMost: () => this.#plane.limits.most,
+      overload: () => this.#plane.overload.causes,
+      regionLoad: (region: string) => this.#plane.gates.regionLoad(region),
       pinsActive: () => this.pins.activeCount(),
       pinStorms: () => this.pins.stormCount(),
       fleet: () => this.#member.gauges(),
@@ -393,13 +288,16 @@ export class Edge {
       decisions: new DecisionRing(this.events),
       metrics: this.#metrics,
       inputs: (request) =>
-        describedInputs(request, this.#settings, this.table.view, { pins: this.pins, chance: Math.random }),
+        describedInputs(request, this.#plane.settings, this.table.view, {
+          pins: this.pins,
+          chance: Math.random,
+        }),
       reload: (options) => this.reload(options),
       warnings: () => this.#reloader.warnings,
       readiness: () => ({
         ready: this.#state === "ready",
         reasons: this.#state === "ready" ? [] : [this.#state],
-        overload: this.#overload.causes,
+        overload: this.#plane.overload.causes,
       }),
       status: () => ({
         edge: this.config.get().edge.id,
@@ -408,10 +306,10 @@ export class Edge {
         mode: this.table.view.moving ? "ro" : "rw",
         redis: this.#shared.redis,
       }),
-      there: (region) => this.#thereAt(region),
+      there: (region) => this.#plane.populations(region),
       traffic: () => this.#member.traffic(),
       drains: this.#drains,
-      identityPids: (kind, value) => this.#settings.identities.lookUp(kind, value)?.read ?? null,
+      identityPids: (kind, value) => this.#plane.settings.identities.lookUp(kind, value)?.read ?? null,
     };
   }
 }
