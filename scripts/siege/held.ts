@@ -10,6 +10,16 @@ export interface Held {
 export interface HeldOver {
   readonly last: Held;
   readonly most: Held;
+  /** In what share of the time its main thread ran, and in what share it could have, had there been a processor for it. */
+  readonly ran: number;
+  readonly waited: number;
+}
+
+/** Nanoseconds that a main thread ran and waited, and when that was read. */
+interface Scheduled {
+  readonly ranNs: number;
+  readonly waitedNs: number;
+  readonly atMs: number;
 }
 
 const LOOK_MS = 100;
@@ -19,6 +29,7 @@ export class HeldWatch {
   readonly #pid: number;
   readonly #timer: NodeJS.Timeout;
   #most: Held = { rssMiB: 0, descriptors: 0 };
+  #scheduled: Scheduled = { ranNs: 0, waitedNs: 0, atMs: performance.now() };
 
   constructor(pid: number) {
     this.#pid = pid;
@@ -30,7 +41,12 @@ export class HeldWatch {
     const last = { rssMiB: await rssMiB(this.#pid), descriptors: await descriptors(this.#pid) };
     const most = larger(this.#most, last);
     this.#most = { rssMiB: 0, descriptors: 0 };
-    return { last, most };
+    const before = this.#scheduled;
+    const now = await scheduled(this.#pid);
+    this.#scheduled = now;
+    const shareOf = (ns: number) => ns / 1e6 / (now.atMs - before.atMs);
+    const [ran, waited] = [shareOf(now.ranNs - before.ranNs), shareOf(now.waitedNs - before.waitedNs)];
+    return { last, most, ran, waited };
   }
 
   close(): void {
@@ -56,4 +72,9 @@ async function rssMiB(pid: number): Promise<number> {
 
 async function descriptors(pid: number): Promise<number> {
   return (await readdir(`/proc/${pid}/fd`)).length;
+}
+
+async function scheduled(pid: number): Promise<Scheduled> {
+  const [ranNs = 0, waitedNs = 0] = (await readFile(`/proc/${pid}/schedstat`, "utf8")).split(" ").map(Number);
+  return { ranNs, waitedNs, atMs: performance.now() };
 }

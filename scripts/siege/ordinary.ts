@@ -18,6 +18,8 @@ export interface OrdinaryTally {
   readonly maxMs: number;
   /** The 99th percentile of the same without the edge. */
   readonly controlP99Ms: number;
+  /** The 99th percentile of reads and writes, over kept and over new connections. */
+  readonly p99MsByKind: Readonly<Record<string, number>>;
 }
 
 const TIMEOUT_MS = 10_000;
@@ -26,6 +28,7 @@ const CONTROL_EVERY = 4;
 
 interface Counted {
   readonly durationsMs: number[];
+  readonly byKind: Map<string, number[]>;
   readonly failures: Map<string, number>;
   readonly controlMs: number[];
   sent: number;
@@ -38,14 +41,16 @@ let counted = fresh();
 let stopping = false;
 
 function fresh(): Counted {
-  return { durationsMs: [], failures: new Map(), controlMs: [], sent: 0 };
+  return { durationsMs: [], byKind: new Map(), failures: new Map(), controlMs: [], sent: 0 };
 }
 
 async function ask(index: number, into: Counted): Promise<void> {
   into.sent += 1;
-  const { outcome, durationMs } = await timed(url, index);
-  if (outcome === "2xx") into.durationsMs.push(durationMs);
-  else into.failures.set(outcome, (into.failures.get(outcome) ?? 0) + 1);
+  const { kind, outcome, durationMs } = await timed(url, index);
+  if (outcome === "2xx") {
+    into.durationsMs.push(durationMs);
+    into.byKind.set(kind, [...(into.byKind.get(kind) ?? []), durationMs]);
+  } else into.failures.set(outcome, (into.failures.get(outcome) ?? 0) + 1);
 }
 
 async function askRegion(index: number, into: Counted): Promise<void> {
@@ -53,14 +58,21 @@ async function askRegion(index: number, into: Counted): Promise<void> {
   into.controlMs.push(durationMs);
 }
 
-async function timed(target: string, index: number): Promise<{ outcome: string; durationMs: number }> {
+interface Timed {
+  readonly kind: string;
+  readonly outcome: string;
+  readonly durationMs: number;
+}
+
+async function timed(target: string, index: number): Promise<Timed> {
   const startedMs = performance.now();
   const isKept = (index / CONTROL_EVERY) % 2 < 1;
   const dispatcher = isKept ? kept : new Agent({ connections: 1, headersTimeout: TIMEOUT_MS });
   const method = index % WRITE_EVERY === 0 ? "POST" : "GET";
   const outcome = await outcomeOf(target, dispatcher, method);
   if (!isKept) void dispatcher.destroy();
-  return { outcome, durationMs: performance.now() - startedMs };
+  const kind = `${method} over ${isKept ? "a kept" : "a new"} connection`;
+  return { kind, outcome, durationMs: performance.now() - startedMs };
 }
 
 async function outcomeOf(target: string, dispatcher: Dispatcher, method: "GET" | "POST"): Promise<string> {
@@ -91,7 +103,7 @@ function follow(asking: Promise<void>): void {
 
 /** What was sent since this was called before; resolves when all of it has ended. */
 async function tally(): Promise<OrdinaryTally> {
-  const { durationsMs, controlMs, failures, sent } = counted;
+  const { durationsMs, byKind, controlMs, failures, sent } = counted;
   counted = fresh();
   await Promise.all(inFlight);
   return {
@@ -102,6 +114,7 @@ async function tally(): Promise<OrdinaryTally> {
     p99Ms: quantile(durationsMs, 0.99),
     maxMs: quantile(durationsMs, 1),
     controlP99Ms: quantile(controlMs, 0.99),
+    p99MsByKind: Object.fromEntries([...byKind].map(([kind, all]) => [kind, quantile(all, 0.99)])),
   };
 }
 

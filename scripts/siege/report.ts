@@ -16,7 +16,9 @@ export function siegeTable({ phases, transfers, metrics, start, end }: SiegeRepo
         "p99",
         "longest",
         "p99 without the edge",
-        "loop late, p99",
+        "loop late, most",
+        "thread ran",
+        "waited for a processor",
         "RSS, most",
         "descriptors",
       ],
@@ -35,7 +37,7 @@ export function siegeTable({ phases, transfers, metrics, start, end }: SiegeRepo
   ].join("\n");
 }
 
-function phaseRow({ name, ordinary, crowd, edge, lagP99Ms }: Phase): readonly string[] {
+function phaseRow({ name, ordinary, crowd, edge, lateMs }: Phase): readonly string[] {
   const { idle, active, slowHeads, slowBodies } = crowd;
   const share = ordinary.sent === 0 ? 0 : (100 * ordinary.succeeded) / ordinary.sent;
   const attackers = slowHeads + slowBodies;
@@ -48,7 +50,9 @@ function phaseRow({ name, ordinary, crowd, edge, lagP99Ms }: Phase): readonly st
     milliseconds(ordinary.p99Ms),
     milliseconds(ordinary.maxMs),
     milliseconds(ordinary.controlP99Ms),
-    milliseconds(lagP99Ms),
+    milliseconds(lateMs),
+    percent(edge.ran),
+    percent(edge.waited),
     mebibytes(edge.most.rssMiB),
     String(edge.last.descriptors),
   ];
@@ -74,6 +78,10 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): r
 
 function held({ rssMiB, descriptors }: Held): string {
   return `${mebibytes(rssMiB)} and ${descriptors} descriptors`;
+}
+
+function percent(share: number): string {
+  return `${Math.round(100 * share)} %`;
 }
 
 function milliseconds(ms: number): string {
