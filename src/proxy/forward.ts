@@ -1,7 +1,7 @@
 import type { Dispatcher } from "undici";
 import type { Clock } from "../clock.ts";
 import type { ConnectionHandler, UsedConnection } from "../regions/connection.ts";
-import type { BodyRules, RequestBody } from "./body.ts";
+import type { RequestBody } from "./body.ts";
 import { type AttemptResult, unsent } from "./carrier.ts";
 import { EventStream, isEventStream } from "./event-stream.ts";
 import { BadHead, ClientGone, ClientStalled, CutOff, causeOf, faultOf, WriterMoved } from "./faults.ts";
@@ -16,7 +16,7 @@ import {
 import type { Place } from "./gate.ts";
 import { type HeaderList, type RegionHead, readRegionHead } from "./headers.ts";
 import type { InboundResponse } from "./inbound.ts";
-import { Patience } from "./patience.ts";
+import { Upload, type UploadTerms } from "./upload.ts";
 
 /** Interim answers before the answer; each restarts the time-out, so that without an end there would be none. */
 const MAX_INTERIM = 32;
@@ -31,7 +31,7 @@ export interface Outgoing {
   readonly url: string;
   readonly headers: HeaderList;
   readonly body: RequestBody;
-  readonly maxBodyBytes: number;
+  readonly upload: UploadTerms;
   /** Cut it when the client leaves; otherwise it is finished, for its outcome is wanted. */
   readonly cutWhenGone: boolean;
   /** Over a new connection: one that had been kept has just died under the same request. */
@@ -40,7 +40,6 @@ export interface Outgoing {
   readonly servername: string | null;
   readonly responseTimeoutMs: number;
   readonly idleTimeoutMs: number;
-  readonly slowBodies: { readonly bytesPerSecond: number; readonly grace: number };
   /** What this request holds of the region, and its client may hold back. */
   readonly places: readonly Place[];
   /**
@@ -66,7 +65,7 @@ export function forward(outgoing: Outgoing, res: InboundResponse, clock: Clock):
           method: method as Dispatcher.HttpMethod,
           path: url,
           headers,
-          body: body.present ? body.stream(relay.bodyRules()) : null,
+          body: body.present ? body.stream(relay.upload) : null,
           headersTimeout: outgoing.responseTimeoutMs,
           bodyTimeout: outgoing.idleTimeoutMs,
           ...(servername === null ? {} : { servername }),
@@ -84,6 +83,7 @@ export function forward(outgoing: Outgoing, res: InboundResponse, clock: Clock):
  * any moment: the region, the client, and the hold on the head; all of them end in {@link Relay.#finish}, once.
  */
 class Relay implements ConnectionHandler {
+  readonly upload: Upload;
   readonly #outgoing: Outgoing;
   readonly #res: InboundResponse;
   readonly #clock: Clock;
@@ -125,20 +125,9 @@ class Relay implements ConnectionHandler {
     this.#clock = clock;
     this.#resolve = resolve;
     this.#startedAtMs = clock.now();
-    res.once("close", this.#onClose);
-  }
-
-  bodyRules(): BodyRules {
-    const { idleTimeoutMs: idleMs, slowBodies, maxBodyBytes, places } = this.#outgoing;
-    const rules = { idleMs, graceMs: slowBodies.grace, bytesPerSecond: slowBodies.bytesPerSecond };
     const lost = () => this.fail(new ClientStalled("the client sent its body too slowly"));
-    return {
-      limitBytes: maxBodyBytes,
-      patience: new Patience(rules, () => this.#clock.now(), lost),
-      arrived: () => {
-        for (const place of places) place.arrived();
-      },
-    };
+    this.upload = new Upload(outgoing.upload, () => clock.now(), lost);
+    res.once("close", this.#onClose);
   }
 
   get wantsFresh(): boolean {
@@ -247,6 +236,7 @@ class Relay implements ConnectionHandler {
       }
     }
     this.#phase = "streaming";
+    this.upload.answered();
     const held = this.#held;
     this.#held = [];
     this.#stream?.begin(this.#outgoing.streams);

@@ -148,6 +148,7 @@ export class HttpCarrier implements Carrier {
       ...epochHeaders(exchange),
       ...(isHttp2 && takesTrailers(this.#req) ? ["te", "trailers"] : []),
     ];
+    const pace = isHttp2 && isCall(this.#req) ? AS_SLOW_AS_IT_LIKES : limits.slowBodies;
     return forward(
       {
         dispatcher: endpoint.dispatcher,
@@ -155,13 +156,16 @@ export class HttpCarrier implements Carrier {
         url: target.url,
         headers: requestHeaders(this.#req, passage, own),
         body: this.body,
-        maxBodyBytes: proxy.maxBodyBytes,
+        upload: {
+          limitBytes: proxy.maxBodyBytes,
+          pace: { idleMs: proxy.idleTimeout, graceMs: pace.grace, bytesPerSecond: pace.bytesPerSecond },
+          places,
+        },
         cutWhenGone: isRepeatable(exchange),
         fresh: exchange.attempts.at(-1)?.result.stale ?? false,
         servername: endpoint.transport.servername,
         responseTimeoutMs: proxy.responseTimeout,
         idleTimeoutMs: proxy.idleTimeout,
-        slowBodies: isHttp2 && isCall(this.#req) ? AS_SLOW_AS_IT_LIKES : limits.slowBodies,
         places,
         head: (region) => answerHead(exchange, region, this.#parts),
         count: (bytes) => {

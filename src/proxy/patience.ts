@@ -16,10 +16,11 @@ const STEP_MS = 250;
  * sends a byte now and then is soon found out. Time in which the region does not take what came is not the client's.
  */
 export class Patience {
-  readonly #rules: PatienceRules;
+  #rules: PatienceRules;
   readonly #now: () => number;
   readonly #lost: () => void;
   #timer: NodeJS.Timeout | undefined;
+  #isWaiting = false;
   #begunAtMs = 0;
   #waitedMs = 0;
   #bytes = 0;
@@ -33,20 +34,30 @@ export class Patience {
 
   /** The client is waited for. */
   begin(): void {
+    this.#isWaiting = true;
     this.#begunAtMs = this.#now();
     this.#timer = setTimeout(this.#lost, Math.ceil(this.#leftMs() / STEP_MS) * STEP_MS);
   }
 
   /** It has sent something. */
   end(bytes: number): void {
-    clearTimeout(this.#timer);
+    this.stop();
     this.#waitedMs += this.#now() - this.#begunAtMs;
     this.#bytes += bytes;
   }
 
   /** Nobody waits any more. */
   stop(): void {
+    this.#isWaiting = false;
     clearTimeout(this.#timer);
+  }
+
+  /** From now on it may be as slow as it likes, if it is not silent. */
+  relax(): void {
+    this.#rules = { ...this.#rules, bytesPerSecond: 0 };
+    if (!this.#isWaiting) return;
+    clearTimeout(this.#timer);
+    this.begin();
   }
 
   #leftMs(): number {

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { request as httpRequest, type IncomingMessage, type RequestListener } from "node:http";
 import { connect, type Socket } from "node:net";
 import { type TestContext, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { request } from "undici";
 import type { RequestRecord } from "../../src/events.ts";
 import { eventually } from "../support/eventually.ts";
@@ -172,6 +173,29 @@ test("a body that drips is told 408 in the end", async (t) => {
   );
   assert.match(text, /^HTTP\/1\.1 408 .*"fault":"request_timeout"/s);
   assert.notEqual(closed, "open");
+});
+
+test("a body may be as slow as it likes once the region answers it", async (t) => {
+  const echo: RequestListener = (req, res) => void req.pipe(res);
+  const limits = { slowBodies: { bytesPerSecond: 1_000, grace: "1s" } };
+  const world = await startScripted({ main: echo }, { limits, proxy: { connectionsPerEndpoint: 1 } });
+  t.after(() => world.stop());
+  const req = httpRequest(world.edge.httpUrl, { method: "POST" });
+  t.after(() => req.destroy());
+  req.write("a");
+  const [res] = (await once(req, "response")) as [IncomingMessage];
+  let text = "";
+  res.on("data", (chunk) => {
+    text += String(chunk);
+  });
+  for (const letter of ["b", "c"]) {
+    await sleep(1_200);
+    req.write(letter);
+    await eventually(() => text.endsWith(letter));
+  }
+  req.end();
+  await once(res, "end");
+  assert.deepEqual([text, res.complete], ["abc", true]);
 });
 
 test("clients that do not read give way when others need their connections", async (t) => {

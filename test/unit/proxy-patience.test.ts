@@ -67,3 +67,24 @@ test("without a rate only silence counts", () => {
   assert.equal(lostAfter({ ...RULES, bytesPerSecond: 0 }, times(100, [50_000, 1])), null);
   assert.equal(lostAfter({ ...RULES, bytesPerSecond: 0 }, [[70_000, 1]]), 60);
 });
+
+test("once the region answers only silence counts, also for what is being waited for", (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const lost: number[] = [];
+  const patience = new Patience(
+    RULES,
+    () => 0,
+    () => lost.push(1),
+  );
+  patience.begin();
+  patience.relax();
+  t.mock.timers.tick(59_000);
+  assert.deepEqual(lost, []);
+  patience.end(1);
+  patience.relax();
+  t.mock.timers.tick(60_000);
+  assert.deepEqual(lost, [], "nobody is waited for");
+  patience.begin();
+  t.mock.timers.tick(60_000);
+  assert.deepEqual(lost, [1]);
+});
