@@ -154,7 +154,8 @@ describe("an edge that has too much to do", () => {
       res.write("sl");
       setTimeout(() => res.end("ow"), 1_500);
     };
-    world = await startScripted({ main }, {}, { vitals });
+    const overload = { eventLoopDelay: "500ms" };
+    world = await startScripted({ main }, { limits: { overload } }, { vitals });
   });
   after(() => world.stop());
 

@@ -14,6 +14,7 @@ routing: { nearness: { dwell: 500ms }, slowStart: 0ms }
 consistency: { graceWindow: 2s }
 proxy: { responseTimeout: 5s, connectTimeout: 1s }
 shutdown: { grace: 2s }
+limits: { overload: { eventLoopDelay: 0ms } } # the machine of a test is busy with the test
 log: { level: info, access: all }
 `;
 

@@ -79,6 +79,8 @@ export async function startScripted(
     consistency: { graceWindow: "2s" },
     proxy: { responseTimeout: "3s", connectTimeout: "1s" },
     shutdown: { grace: "1s" },
+    // The machine of a test is busy with the test.
+    limits: { overload: { eventLoopDelay: "0ms" } },
     ...overrides,
   });
   const configFile = folder === null ? null : join(folder, "meridian.yaml");
