@@ -7,7 +7,7 @@ import type { EventBus } from "./events.ts";
 import type { TopologyStore } from "./fleet/topology.ts";
 import { ConnectionLimits } from "./proxy/connection-limits.ts";
 import { descriptorLimit } from "./proxy/descriptors.ts";
-import { Gates } from "./proxy/gates.ts";
+import { Gates, type RegionLoad } from "./proxy/gates.ts";
 import { RequestHandler } from "./proxy/handle.ts";
 import { LongLived } from "./proxy/long-lived.ts";
 import { Overload, type Vitals } from "./proxy/overload.ts";
@@ -45,10 +45,10 @@ export interface DataPlaneParts {
 export class DataPlane {
   readonly tunnels: TunnelHandler;
   readonly streams: LongLived;
-  readonly gates = new Gates(() => systemClock.now());
   readonly overload: Overload;
   readonly limits: ConnectionLimits;
   readonly #parts: DataPlaneParts;
+  readonly #gates = new Gates(() => systemClock.now());
   readonly #server: EdgeServer;
   readonly #requests: RequestHandler;
   readonly #sessions: Sessions;
@@ -77,8 +77,8 @@ export class DataPlane {
     const router = new Router(shared);
     const pinEndpoint = new PinEndpoint(shared);
     this.streams = new LongLived({ clock, chance: Math.random, isClosed });
-    const { gates, streams } = this;
-    this.#requests = new RequestHandler({ ...shared, router, pinEndpoint, gates, streams });
+    const { streams } = this;
+    this.#requests = new RequestHandler({ ...shared, router, pinEndpoint, gates: this.#gates, streams });
     this.tunnels = new TunnelHandler({ ...shared, router, isClosed });
     this.limits = new ConnectionLimits(config, {
       events,
@@ -102,6 +102,12 @@ export class DataPlane {
   /** Open connections of clients, by the listener that they came in by. */
   get connections(): EdgeServer["connections"] {
     return this.#server.connections;
+  }
+
+  /** Requests at a region, and those that wait for it. */
+  regionLoad(region: string): RegionLoad {
+    const endpoints = this.#parts.table.endpoints.filter((endpoint) => endpoint.region === region);
+    return this.#gates.regionLoad(region, endpoints);
   }
 
   /** Who is at a region, and may have to leave it. */

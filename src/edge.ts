@@ -258,7 +258,7 @@ export class Edge {
       connections: () => this.#plane.connections,
       connectionsMost: () => this.#plane.limits.most,
       overload: () => this.#plane.overload.causes,
-      regionLoad: (region: string) => this.#plane.gates.regionLoad(region),
+      regionLoad: (region: string) => this.#plane.regionLoad(region),
       pinsActive: () => this.pins.activeCount(),
       pinStorms: () => this.pins.stormCount(),
       fleet: () => this.#member.gauges(),

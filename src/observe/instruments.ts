@@ -134,7 +134,7 @@ function limitInstruments(registry: Registry) {
     inFlight: gauge("requests_in_flight", "Requests at a region now, WebSocket tunnels apart.", ["region"]),
     queued: gauge(
       "requests_queued",
-      "Requests that wait now because their region has as many as it may have.",
+      "Requests that wait now for a place at their region, or for a connection to it.",
       ["region"],
     ),
     headsRefused: counter(

@@ -29,7 +29,7 @@ export interface Gauges {
   connectionsMost(): number;
   /** What there is too little of. */
   overload(): readonly OverloadCause[];
-  /** Requests at a region, and those that wait until it may have more. */
+  /** Requests at a region, and those that wait for it. */
   regionLoad(region: string): { readonly inFlight: number; readonly queued: number };
   pinStorms(): number;
   fleet(): FleetGauges;

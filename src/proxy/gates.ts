@@ -5,6 +5,11 @@ import { Gate, type Place, type Wish } from "./gate.ts";
 /** What a request says of itself at both gates. */
 export type Comer = Pick<Wish, "arriving" | "leaving">;
 
+export interface RegionLoad {
+  readonly inFlight: number;
+  readonly queued: number;
+}
+
 /** The two gates before each endpoint: how many requests its region may have, and how many connections it. */
 export class Gates {
   readonly #now: () => number;
@@ -40,10 +45,14 @@ export class Gates {
     });
   }
 
-  /** Requests at a region, and those that wait until it may have more. */
-  regionLoad(region: string): { readonly inFlight: number; readonly queued: number } {
+  /** Requests at a region, and those that wait for a place there or for a connection to one of its endpoints. */
+  regionLoad(region: string, endpoints: readonly Endpoint[]): RegionLoad {
     const gate = this.#byRegion.get(region);
-    return { inFlight: gate?.inside ?? 0, queued: gate?.waiting ?? 0 };
+    const queued = endpoints.reduce(
+      (sum, endpoint) => sum + (this.#byEndpoint.get(endpoint)?.waiting ?? 0),
+      gate?.waiting ?? 0,
+    );
+    return { inFlight: gate?.inside ?? 0, queued };
   }
 
   #ofRegion(region: string): Gate {

@@ -129,6 +129,20 @@ test("who waits for a region and leaves frees its place, and no region hears of 
   assert.equal((await second).text, "late");
 });
 
+test("who waits for a connection is counted as waiting for the region, too", async (t) => {
+  const world = await worldOf(t, ["main"], {
+    proxy: { connectionsPerEndpoint: 1, connectTimeout: "20s" },
+  });
+  const first = answerOf(world, "/held");
+  await eventually(() => world.held.main?.length === 1);
+  const second = answerOf(world);
+  await eventually(async () =>
+    assert.match(await metricsOf(world), /^meridian_requests_queued\{region="main"\} 1$/m),
+  );
+  world.release("main");
+  assert.deepEqual([(await first).text, (await second).text], ["late", "ok"]);
+});
+
 /** Sends the head of an upload, and then so little that it never ends. */
 function drip({ edge }: World): Socket {
   const socket = connect(Number(new URL(edge.httpUrl).port), "127.0.0.1");
