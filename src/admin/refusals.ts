@@ -54,7 +54,7 @@ export class Refusals {
   #auditChange(fault: RefusalWord, request: FastifyRequest, held: { readonly suppressed?: number }): void {
     const what = request.routeOptions.config?.change;
     if (what === undefined) return;
-    const target = textIn(request.params, "id");
+    const target = textIn(request.params, "id") ?? textIn(request.body, "region");
     const why = textIn(request.body, "reason");
     const from = callerAddress(request.ip);
     const nothing = { before: null, after: null, result: "refused" } as const;

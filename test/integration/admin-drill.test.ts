@@ -134,7 +134,10 @@ describe("drills by the admin API and the command line, at a lone edge", () => {
     assert.equal(refused.json.objections.length, 2);
     assert.equal(refused.json.moves[0].traffic, "reads");
     const line = audited("begin-drill").at(-1);
-    assert.deepEqual([line?.result, line?.fault, line?.why], ["refused", "write_region", "x"]);
+    assert.deepEqual(
+      [line?.result, line?.target, line?.fault, line?.why],
+      ["refused", "us-east", "write_region", "x"],
+    );
     const forced = await drill("eu-west", "--lasts", "1m", "--force", "--dry-run");
     assert.match(
       forced.out,
