@@ -40,7 +40,7 @@ COPY package.json LICENSE ./
 # Nothing is written to disk, so the root file system can be read-only, and all of this belongs to root; the number is for
 # orchestrators that check that it is not 0.
 USER 65532:65532
-EXPOSE 8080 9090
+EXPOSE 8080 8443 9090
 STOPSIGNAL SIGTERM
 
 # Ready: the first round of probes is done and the listener is open. Needs no token; MERIDIAN_ADMIN says where to
