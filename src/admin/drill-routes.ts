@@ -1,5 +1,5 @@
 import { type Drill, edgeNameOf } from "../fleet/drill.ts";
-import { type DrillOutlook, type DrillRefusal, type DrillWish, NotBegun } from "../fleet/drills.ts";
+import { type DrillOutlook, type DrillRefusal, type DrillWish, NotBegun } from "../fleet/drill-wish.ts";
 import { SharedAway } from "../fleet/shared-hash.ts";
 import type { AdminApp } from "./app.ts";
 import { audit, callerName } from "./audit.ts";

@@ -3,7 +3,8 @@ import type { EventBus } from "../events.ts";
 import type { Duty } from "./calendar-agenda.ts";
 import { CALENDAR, isOf, type Standing, type Window } from "./calendar-windows.ts";
 import type { DrillWindow } from "./drill.ts";
-import { type Drills, NotBegun } from "./drills.ts";
+import { NotBegun } from "./drill-wish.ts";
+import type { Drills } from "./drills.ts";
 
 export type DrillEntry = Config["schedule"]["drills"][number];
 

@@ -55,6 +55,11 @@ export interface WritesOfFleet {
  */
 export class DrillSupervisor {
   readonly #parts: DrillSupervisorParts;
+  /** What was last heard of each edge, by its name in the shared hash: one that stops takes its word away. */
+  #heard: { readonly drill: string; readonly byEdge: Map<string, MeasuredEdge> } = {
+    drill: "",
+    byEdge: new Map(),
+  };
   #working: Promise<void> | null = null;
   #isClosed = false;
 
@@ -81,14 +86,16 @@ export class DrillSupervisor {
     await this.#parts.store.change(abandonedDrill(drill.id, this.#self)).catch(() => false);
   }
 
-  /** What each edge has said of it so far, those too that have died since. */
+  /** What each edge has said of it so far, those too that have stopped or died since. */
   measured({ id }: Drill): readonly MeasuredEdge[] {
-    return edgesIn(this.#parts.hash).flatMap(({ id: edge, drill, isSelf }) => {
+    if (this.#heard.drill !== id) this.#heard = { drill: id, byEdge: new Map() };
+    for (const { key, id: edge, drill, isSelf } of edgesIn(this.#parts.hash)) {
       const said = isSelf ? this.#parts.own() : drill;
-      if (said?.id !== id) return [];
+      if (said?.id !== id) continue;
       const { id: _, over: __, ...measures } = said;
-      return [{ edge, ...measures }];
-    });
+      this.#heard.byEdge.set(key, { edge, ...measures });
+    }
+    return [...this.#heard.byEdge.values()];
   }
 
   /** The report by what is known now. */

@@ -1,20 +1,19 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Load, loadsWithout } from "../routing/capacity.ts";
+import { loadsWithout } from "../routing/capacity.ts";
 import {
-  type DrillObjection,
   type DrillPlan,
   type DrillSetting,
   movesOfDrill,
   objectionsToDrill,
   warningsOfDrill,
 } from "../routing/drill.ts";
-import type { Move } from "../routing/moves.ts";
 import { begunDrill, type Drill, type DrillEnd, type DrillWindow, endedDrill } from "./drill.ts";
 import { DrillFollower, type DrillFollowerParts } from "./drill-follower.ts";
 import { DrillHistory } from "./drill-history.ts";
 import { type DrillReport, type DrillTotals, type EdgeDrill, totalsOf } from "./drill-report.ts";
 import { DrillSupervisor, type WritesOfFleet } from "./drill-supervisor.ts";
+import { type DrillOutlook, type DrillRefusal, type DrillWish, NotBegun, OVERTAKEN } from "./drill-wish.ts";
 import { SharedAway } from "./shared-hash.ts";
 
 /** How often a drill that runs is looked at. */
@@ -27,43 +26,6 @@ export interface DrillsParts extends DrillFollowerParts {
   readonly writes: () => WritesOfFleet;
   /** The world that a drill is judged in. */
   readonly setting: () => DrillSetting;
-}
-
-/** What is wanted of a drill. */
-export interface DrillWish extends DrillPlan {
-  readonly abortAbove: Drill["abortAbove"];
-  readonly who: string;
-  readonly reason: string;
-  readonly forced: boolean;
-}
-
-/** Why a drill does not begin; `not_now` cannot be forced. */
-export interface DrillRefusal {
-  readonly word: DrillObjection["word"] | "not_now";
-  readonly why: string;
-  readonly instead: string;
-}
-
-/** What is known of a drill beforehand. */
-export interface DrillOutlook {
-  /** What no force can change. */
-  readonly obstacle: DrillRefusal | null;
-  readonly objections: readonly DrillObjection[];
-  readonly warnings: readonly string[];
-  readonly moves: readonly Move[];
-  /** Requests a second of each region, now and while it lasts. */
-  readonly load: readonly Load[];
-}
-
-/** No drill was begun. */
-export class NotBegun extends Error {
-  override name = "NotBegun";
-  readonly refusal: DrillRefusal;
-
-  constructor(refusal: DrillRefusal) {
-    super(`${refusal.why}. ${refusal.instead}`);
-    this.refusal = refusal;
-  }
 }
 
 /**
@@ -250,12 +212,6 @@ export class Drills {
     return this.#supervisor.report({ ...drill, end: drill.end ?? lost });
   }
 }
-
-const OVERTAKEN: DrillRefusal = {
-  word: "not_now",
-  why: "another edge has begun a drill just now",
-  instead: "Wait for its end, or stop it: meridian drill --stop",
-};
 
 function unlessAway(error: unknown): void {
   if (!(error instanceof SharedAway)) throw error;

@@ -8,7 +8,7 @@ import { AdmissionStore } from "../../src/fleet/admissions.ts";
 import { Calendar } from "../../src/fleet/calendar.ts";
 import { begunDrill, type Drill, type DrillState, type DrillWindow } from "../../src/fleet/drill.ts";
 import { DrillDuty, type DrillDutyParts } from "../../src/fleet/drill-duty.ts";
-import { type DrillWish, NotBegun } from "../../src/fleet/drills.ts";
+import { type DrillWish, NotBegun } from "../../src/fleet/drill-wish.ts";
 import { Maintenance } from "../../src/fleet/maintenance.ts";
 import { MemoryHash } from "../../src/fleet/memory-hash.ts";
 import { SharedAway } from "../../src/fleet/shared-hash.ts";
