@@ -61,7 +61,9 @@ function parseJson(body: string): unknown {
 function unusable(given: Readonly<Record<string, unknown>>, used: Reported): string | null {
   const keys = Object.entries(used).filter(([key, value]) => {
     const said = given[key] ?? null;
-    return said !== null && String(said).toLowerCase() !== String(value);
+    // What is no plain value is not used, and may have a toString of its own that is none.
+    if (said === null || typeof said === "object") return said !== null;
+    return String(said).toLowerCase() !== String(value);
   });
   return keys.length === 0 ? null : `body: ignored ${keys.map(([key]) => key).join(", ")}`;
 }

@@ -33,6 +33,7 @@ const rows: readonly Row[] = [
   ["a short position as none", JSON_TYPE, '{"applied":"4d2"}', {}, "body: ignored applied"],
   ["half a document as ok, and says so", JSON_TYPE, '{"status":"dr', {}, "body: not a JSON object"],
   ["a list as ok, and says so", JSON_TYPE, "[1]", {}, "body: not a JSON object"],
+  ["an object that cannot be a text", JSON_TYPE, '{"status":{"toString":1}}', {}, "body: ignored status"],
   ["null as ok, and says so", JSON_TYPE, "null", {}, "body: not a JSON object"],
 ];
 
