@@ -28,6 +28,9 @@ export function objectionTo(req: InboundRequest): Objection | null {
   // The parser undoes `chunked` alone, but takes others before it, and the region would get what they made of the body.
   if (coding !== undefined && coding.toLowerCase() !== "chunked")
     return { fault: "not_implemented", detail: "the only transfer coding that is taken is chunked" };
+  // Counted in floating point, it would be another number to the region.
+  if (Number(req.headers["content-length"] ?? 0) > Number.MAX_SAFE_INTEGER)
+    return { fault: "body_too_large", detail: "the Content-Length is beyond counting" };
   // Node reads the first and the region perhaps the last, who may be another user.
   if (countOf(req.rawHeaders, "authorization") > 1)
     return { fault: "bad_request", detail: "more than one Authorization header" };

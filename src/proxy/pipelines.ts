@@ -44,6 +44,7 @@ export class Pipelines {
   /** Starts a request once those before it are answered; never, if that has ended its connection. */
   enter(req: IncomingMessage, res: ServerResponse, start: () => void): void {
     const { socket } = req;
+    if (!socket.writable) return;
     const queue = this.#queues.get(socket) ?? { turns: [], paused: false, last: null };
     this.#queues.set(socket, queue);
     queue.turns.push({ req, res, start });
