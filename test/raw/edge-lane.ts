@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { stringify } from "yaml";
 import { parseConfig } from "../../src/config/load.ts";
 import { startEdge } from "../../src/edge.ts";
@@ -7,7 +8,11 @@ import { RecordingRegion } from "./recording-region.ts";
 
 const SILENT = createLogger({ level: "silent", edge: "edge-under-test" });
 
+const LOOK_MS = 2;
+
 export interface StartedLane extends Lane {
+  /** Resolves when no request is at the region any more. */
+  settled(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -33,6 +38,11 @@ export async function startEdgeLane(): Promise<StartedLane> {
   return {
     proxyPort: Number(new URL(edge.httpUrl).port),
     region,
+    settled: async () => {
+      const isIdle = (): boolean =>
+        edge.table.status().every(({ requestsInFlight }) => requestsInFlight === 0);
+      while (!isIdle()) await sleep(LOOK_MS);
+    },
     stop: async () => {
       await edge.stop(0);
       await region.stop();

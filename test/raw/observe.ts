@@ -1,15 +1,10 @@
-import { connect, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { RawCase } from "./case.ts";
+import { Client } from "./client.ts";
 import type { Connection, RecordingRegion } from "./recording-region.ts";
 import { type ReadRequest, readRequests } from "./strict-request.ts";
-import { type ResponseReading, readResponses } from "./strict-response.ts";
+import type { ResponseReading } from "./strict-response.ts";
 
-/** Nothing has come for so many looks: whoever is waited for waits too. Looks, and not time, for the machine may stall. */
-const QUIET = 8;
-const LOOK_MS = 35;
-/** Between the pieces of a request whose answer does not come first; an edge may wait a moment for a body. */
-const PIECE = 10;
 const PATIENT = 150;
 /** What the region said last is at the proxy by then. */
 const ARRIVES_MS = 5;
@@ -90,11 +85,17 @@ function withId(answer: NonNullable<RawCase["answer"]>, id: string): NonNullable
   return { ...answer, bytes: [answer.bytes].flat().map((piece) => piece.replaceAll("{id}", id)) };
 }
 
-function since(connection: Connection, from: number): Pick<Connection, "text" | "requests" | "doubt"> {
+interface News {
+  readonly text: string;
+  readonly requests: readonly ReadRequest[];
+  readonly doubt: string | null;
+}
+
+function since(connection: Connection, from: number): News {
   const text = connection.text.slice(from);
   return {
     text,
-    requests: readRequests(text).requests as ReadRequest[],
+    requests: readRequests(text).requests,
     doubt: text === "" ? null : connection.doubt,
   };
 }
@@ -128,81 +129,4 @@ async function another(port: number, target: string): Promise<Observation["next"
   const [answer] = client.reading.responses;
   if (answer === undefined || answer.status >= 400) return "failed";
   return answer.body === target ? "right" : "wrong";
-}
-
-/** A client's connection, and all that came over it. */
-class Client {
-  readonly methods: string[];
-  readonly #socket: Socket;
-  text = "";
-  closed = false;
-  #changed = (): void => {};
-
-  static open(port: number, methods: readonly string[]): Promise<Client> {
-    return new Promise((resolve, reject) => {
-      const socket = connect({ port, host: "127.0.0.1", noDelay: true });
-      socket.once("error", reject);
-      socket.once("connect", () => {
-        socket.off("error", reject);
-        resolve(new Client(socket, methods));
-      });
-    });
-  }
-
-  constructor(socket: Socket, methods: readonly string[]) {
-    this.#socket = socket;
-    this.methods = [...methods];
-    socket.on("error", () => {});
-    socket.on("data", (bytes: Buffer) => {
-      this.text += bytes.toString("latin1");
-      this.#changed();
-    });
-    const close = (): void => {
-      this.closed = true;
-      this.#changed();
-    };
-    socket.once("end", close);
-    socket.once("close", close);
-  }
-
-  get reading(): ResponseReading {
-    return readResponses(this.text, this.methods, this.closed);
-  }
-
-  write(bytes: string): void {
-    if (!this.#socket.destroyed) this.#socket.write(bytes, "latin1");
-  }
-
-  async send(pieces: readonly string[]): Promise<void> {
-    for (const [index, piece] of pieces.entries()) {
-      const { length } = this.text;
-      if (index > 0) await this.until(({ text }) => text.length > length, PIECE);
-      this.write(piece);
-    }
-  }
-
-  leave(): void {
-    this.#socket.destroy();
-  }
-
-  /** Waits until it is so, or the other side has closed, or nothing has come for so many looks. */
-  until(isSo: (client: Client) => boolean, looks = QUIET): Promise<void> {
-    return new Promise((resolve) => {
-      let quiet = 0;
-      const done = (): void => {
-        clearInterval(looking);
-        this.#changed = () => {};
-        resolve();
-      };
-      const looking = setInterval(() => {
-        quiet += 1;
-        if (quiet > looks) done();
-      }, LOOK_MS);
-      this.#changed = () => {
-        quiet = 0;
-        if (this.closed || isSo(this)) done();
-      };
-      if (this.closed || isSo(this)) done();
-    });
-  }
 }

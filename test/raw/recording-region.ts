@@ -10,7 +10,6 @@ const PIECE_MS = 15;
 export interface Connection {
   /** Every byte that came, as one character each. */
   text: string;
-  readonly requests: ReadRequest[];
   /** Why what came is no request; null when it is. */
   doubt: string | null;
   closed: boolean;
@@ -24,6 +23,10 @@ export class RecordingRegion {
   readonly #early = new Set<string>();
   #saying: Promise<void> = Promise.resolve();
   connections: Connection[] = [];
+  /** Of all connections, as they came. */
+  readonly arrived: ReadRequest[] = [];
+  /** Why something that came is no request. */
+  readonly doubts: string[] = [];
   url = "";
 
   constructor() {
@@ -64,7 +67,7 @@ export class RecordingRegion {
   }
 
   #serve(socket: Socket): void {
-    const connection: Connection = { text: "", requests: [], doubt: null, closed: false };
+    const connection: Connection = { text: "", doubt: null, closed: false };
     this.connections.push(connection);
     this.#sockets.add(socket);
     socket.on("error", () => {});
@@ -78,12 +81,13 @@ export class RecordingRegion {
       const reading = readRequests(connection.text.slice(taken));
       taken += reading.taken;
       for (const request of reading.requests) {
-        if (request.target !== "/healthz") connection.requests.push(request);
+        if (request.target !== "/healthz") this.arrived.push(request);
         this.#answer(socket, request);
       }
       if (reading.begun !== null) this.#answerEarly(socket, reading.begun.target);
       if (reading.doubt !== null && connection.doubt === null) {
         connection.doubt = reading.doubt;
+        this.doubts.push(reading.doubt);
         socket.end("HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
       }
     });

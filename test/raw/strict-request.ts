@@ -20,11 +20,13 @@ export interface RequestReading {
   readonly doubt: string | null;
 }
 
+/** What Node's parser takes for one beside that, and nothing of which goes on: more spaces, and RTSP's name. */
+const FORGIVEN_LINE = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+) +([\x21-\x7e]+) +(?:HTTP|RTSP)\/(1\.[01])$/;
 const REQUEST_LINE = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([\x21-\x7e]+) HTTP\/(1\.[01])$/;
 const HOST = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::\d{1,5})?$/;
 
 /** Every request that a strict recipient finds in what a connection carried. */
-export function readRequests(text: string): RequestReading {
+export function readRequests(text: string, { forgiving = false } = {}): RequestReading {
   const requests: ReadRequest[] = [];
   let taken = 0;
   try {
@@ -32,9 +34,9 @@ export function readRequests(text: string): RequestReading {
       const from = afterEmptyLines(text, taken);
       const head = readHead(text, from);
       if (head === null) return { requests, taken, begun: null, doubt: null };
-      const begun = readRequestHead(head.start, head.fields);
+      const begun = readRequestHead(forgiving ? FORGIVEN_LINE : REQUEST_LINE, head.start, head.fields);
       const framing: Framing = framingOf(head.fields, begun.version) ?? { by: "length", bytes: 0 };
-      const body = readBody(text, head.end, framing);
+      const body = readBody(text, head.end, framing, { forgiving });
       if (body === null) return { requests, taken, begun, doubt: null };
       requests.push({ ...begun, body: body.text, trailers: body.trailers });
       taken = body.end;
@@ -52,8 +54,12 @@ function afterEmptyLines(text: string, from: number): number {
   return at;
 }
 
-function readRequestHead(start: string, fields: Fields): Omit<ReadRequest, "body" | "trailers"> {
-  const [, method, target, version] = REQUEST_LINE.exec(start) ?? [];
+function readRequestHead(
+  line: RegExp,
+  start: string,
+  fields: Fields,
+): Omit<ReadRequest, "body" | "trailers"> {
+  const [, method, target, version] = line.exec(start) ?? [];
   if (method === undefined || target === undefined || version === undefined)
     throw new Doubt(`no request line: ${JSON.stringify(start.slice(0, 60))}`);
   if (!isTarget(method, target)) throw new Doubt(`no target: ${JSON.stringify(target.slice(0, 60))}`);

@@ -36,7 +36,7 @@ export function readResponses(text: string, methods: readonly string[], closed: 
         continue;
       }
       const method = methods[responses.length] ?? "GET";
-      const body = readBody(text, head.end, framingFor(head, { version, status, method }), closed);
+      const body = readBody(text, head.end, framingFor(head, { version, status, method }), { closed });
       if (body === null)
         return { responses, interim, begun: { status, fields, body: text.slice(at) }, doubt: null };
       responses.push({ status, fields, body: body.text });

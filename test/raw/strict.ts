@@ -32,6 +32,9 @@ const FIELD = new RegExp(`^(${TOKEN}):[ \\t]*([\\t\\x20-\\x7e\\x80-\\xff]*?)[ \\
 const QUOTED = '"(?:[\\t \\x21\\x23-\\x5b\\x5d-\\x7e\\x80-\\xff]|\\\\[\\t\\x20-\\x7e\\x80-\\xff])*"';
 const CHUNK_LINE = new RegExp(`^([0-9A-Fa-f]+)((?:[ \\t]*;[ \\t]*${TOKEN}(?:=(?:${TOKEN}|${QUOTED}))?)*)$`);
 
+/** Node's parser looks less closely at extensions, of which nothing goes on; they end where the line ends. */
+const FORGIVEN_CHUNK_LINE = /^([0-9A-Fa-f]+)(?:;[\t\x20-\x7e\x80-\xff]*)?$/;
+
 /** Null while it has not all come. */
 export function readHead(text: string, from: number): Head | null {
   const end = text.indexOf("\r\n\r\n", from);
@@ -72,19 +75,24 @@ export function framingOf(fields: Fields, version: string): Framing | null {
 }
 
 /** Null while it has not all come. */
-export function readBody(text: string, from: number, framing: Framing, closed = false): Body | null {
-  if (framing.by === "chunks") return readChunks(text, from);
+export function readBody(
+  text: string,
+  from: number,
+  framing: Framing,
+  { closed = false, forgiving = false } = {},
+): Body | null {
+  if (framing.by === "chunks") return readChunks(text, from, forgiving ? FORGIVEN_CHUNK_LINE : CHUNK_LINE);
   const end = framing.by === "length" ? from + framing.bytes : text.length;
   if (framing.by === "close" ? !closed : end > text.length) return null;
   return { text: text.slice(from, end), trailers: [], end };
 }
 
-function readChunks(text: string, from: number): Body | null {
+function readChunks(text: string, from: number, chunkLine: RegExp): Body | null {
   const parts: string[] = [];
   for (let at = from; ; ) {
     const line = readLine(text, at);
     if (line === null) return null;
-    const size = sizeOf(line);
+    const size = sizeOf(line, chunkLine);
     at += line.length + 2;
     if (size === 0) return readTrailers(text, at, parts.join(""));
     const end = at + size;
@@ -95,8 +103,8 @@ function readChunks(text: string, from: number): Body | null {
   }
 }
 
-function sizeOf(line: string): number {
-  const [, digits] = CHUNK_LINE.exec(line) ?? [];
+function sizeOf(line: string, chunkLine: RegExp): number {
+  const [, digits] = chunkLine.exec(line) ?? [];
   if (digits === undefined) throw new Doubt(`the chunk line ${JSON.stringify(line.slice(0, 60))}`);
   const size = Number.parseInt(digits, 16);
   if (!Number.isSafeInteger(size)) throw new Doubt("a chunk size beyond 2^53");
@@ -111,7 +119,7 @@ function readTrailers(text: string, from: number, body: string): Body | null {
     at += line.length + 2;
     if (line === "") return { text: body, trailers, end: at };
     const field = readField(line);
-    if (/^(content-length|transfer-encoding|host)$/i.test(field[0]))
+    if (/^(content-length|transfer-encoding)$/i.test(field[0]))
       throw new Doubt("a trailer that belongs in the head");
     trailers.push(field);
   }

@@ -56,6 +56,14 @@ export const CONTENT_LENGTH = inGroup("Content-Length", [
   refused("a length of other digits than ASCII's (RFC 9110 §8.6)", length("\xb2\xb5")),
   refused("a length with a NUL", length("5\0")),
   refused("a length behind a vertical tab", length("\x0b5")),
+  refused(
+    "a length beyond 2^53, which floating point makes another (RFC 9110 §8.6)",
+    length("10000000000000005"),
+    {
+      status: 413,
+      may: ["refused", "waits"],
+    },
+  ),
   refused("a length beyond 64 bits (RFC 9110 §8.6)", length("18446744073709551621")),
   refused("a length beyond 128 bits (RFC 9110 §8.6)", length("340282366920938463463374607431768211461")),
   refused("a length that is folded (RFC 9112 §5.2)", length("\r\n 5"), leniently(/length:\r\n/i)),

@@ -18,6 +18,7 @@ export const REQUEST_LINE = inGroup("request line", [
     sees: { target: "/{id}?a=%0d%0aX-Injected:%201", fields: { "x-injected": [] } },
   }),
   normalised("two spaces before the target (RFC 9112 §3)", get("", " /{id}"), /GET {2}/),
+  normalised("two spaces behind the target (RFC 9112 §3)", get("", "/{id} "), /\/q\w+ {2}/),
   refused("a tab instead of a space (RFC 9112 §3)", `GET\t/{id} HTTP/1.1\r\n${HOST}\r\n`, leniently(/GET\t/)),
   refused("a space inside the target (RFC 9112 §3.2)", get("", "/{id} x")),
   refused(

@@ -1,0 +1,43 @@
+import { once } from "node:events";
+import { Agent, createServer, request } from "node:http";
+import type { AddressInfo } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { StartedLane } from "./edge-lane.ts";
+import { RecordingRegion } from "./recording-region.ts";
+
+/**
+ * The proxy that everybody writes: hop-by-hop headers off, the body piped. Node frames no body of a DELETE by itself, so
+ * that it becomes the next request on a kept connection.
+ */
+export async function startNaiveProxy(): Promise<StartedLane> {
+  const region = await new RecordingRegion().start();
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const proxy = createServer({ insecureHTTPParser: true }, (req, res) => {
+    const { connection: _, "transfer-encoding": __, ...headers } = req.headers;
+    const onward = request(
+      region.url + req.url,
+      { method: req.method ?? "", headers, agent, insecureHTTPParser: true },
+      (answer) => {
+        res.writeHead(answer.statusCode ?? 502, answer.rawHeaders);
+        answer.pipe(res);
+        answer.on("error", () => res.destroy());
+      },
+    );
+    onward.on("error", () => res.destroy());
+    req.pipe(onward);
+  });
+  proxy.on("clientError", (_error, socket) => socket.destroy());
+  proxy.listen(0, "127.0.0.1");
+  await once(proxy, "listening");
+  return {
+    proxyPort: (proxy.address() as AddressInfo).port,
+    region,
+    settled: () => sleep(5),
+    stop: async () => {
+      proxy.close();
+      proxy.closeAllConnections();
+      agent.destroy();
+      await region.stop();
+    },
+  };
+}
