@@ -99,6 +99,12 @@ export class Http2Call implements Dispatcher.DispatchController {
     this.#fail(reason);
   }
 
+  /** The connection is told to go; what is behind the last stream nobody has looked at (RFC 9113 §6.8). */
+  dismissed(lastStreamId: number): void {
+    if (this.#stream === null || (this.#stream.id ?? Number.POSITIVE_INFINITY) <= lastStreamId) return;
+    this.#failed(new errors.SocketError("the connection was told to go"), true);
+  }
+
   pause(): void {
     this.paused = true;
     clearTimeout(this.#timer);

@@ -37,6 +37,7 @@ export class Http2Connection implements UsedConnection {
   readonly brokeOff = false;
   readonly #parts: Http2ConnectionParts;
   readonly #waiting: Http2Call[] = [];
+  readonly #sent = new Set<Http2Call>();
   #session: ClientHttp2Session | null = null;
   #address: string | null = null;
   /** Requests at a time; one until the other side has said how many it takes. */
@@ -44,7 +45,6 @@ export class Http2Connection implements UsedConnection {
   #isAgreed = false;
   /** Those that are sent, and those that wait. */
   #load = 0;
-  #sent = 0;
   #carried = 0;
   #isOver = false;
   #idle: NodeJS.Timeout | undefined;
@@ -142,7 +142,7 @@ export class Http2Connection implements UsedConnection {
     } as Parameters<typeof connect>[1]);
     session.once("connect", () => session.setLocalWindowSize(CONNECTION_WINDOW_BYTES));
     session.on("remoteSettings", ({ maxConcurrentStreams = STREAMS }) => this.#agree(maxConcurrentStreams));
-    session.on("goaway", () => this.#dismissed());
+    session.on("goaway", (_code, lastStreamId) => this.#dismissed(lastStreamId));
     // Each of its streams is told too.
     session.on("error", () => {});
     session.once("close", () => this.destroy());
@@ -157,9 +157,10 @@ export class Http2Connection implements UsedConnection {
     this.#send();
   }
 
-  /** What has not been sent goes over another connection. */
-  #dismissed(): void {
+  /** What has not been sent, or not been looked at, goes over another connection. */
+  #dismissed(lastStreamId: number): void {
     this.#isOver = true;
+    for (const call of [...this.#sent]) call.dismissed(lastStreamId);
     const waiting = this.#waiting.splice(0);
     this.#load -= waiting.length;
     for (const call of waiting) if (!call.isOver) this.#parts.elsewhere(call);
@@ -168,10 +169,10 @@ export class Http2Connection implements UsedConnection {
 
   #send(): void {
     const session = this.#session;
-    while (session !== null && this.#sent < this.#limit) {
+    while (session !== null && this.#sent.size < this.#limit) {
       const call = this.#waiting.shift();
       if (call === undefined) return;
-      this.#sent += 1;
+      this.#sent.add(call);
       this.#carry(call, session);
     }
   }
@@ -180,10 +181,10 @@ export class Http2Connection implements UsedConnection {
     const carrier = {
       maxHeaderBytes: this.#parts.maxHeaderBytes,
       announce: (handler: Dispatcher.DispatchHandler) => this.#announce(handler),
-      left: () => this.#left(),
+      left: () => this.#left(call),
       suspect: () => this.#suspect(session),
     };
-    if (call.isOver) this.#left();
+    if (call.isOver) this.#left(call);
     else call.send(session, this.#parts.transport.url, carrier);
   }
 
@@ -191,9 +192,9 @@ export class Http2Connection implements UsedConnection {
     if ("onConnection" in handler) (handler.onConnection as (connection: UsedConnection) => void)(this);
   }
 
-  #left(): void {
+  #left(call: Http2Call): void {
     this.#load -= 1;
-    this.#sent -= 1;
+    this.#sent.delete(call);
     this.#send();
     if (this.#load > 0) return;
     if (this.#isOver) this.destroy();

@@ -342,3 +342,52 @@ test("a pool that closes lets its calls end and takes no more; one that is destr
   assert.notEqual((await second).error, null);
   await eventually(() => assert.equal(server.sessions.size, 0));
 });
+
+test("whatever a region does, every request ends, once, and the next ones are served", async (t) => {
+  // A generator of its own, so that a failure comes again.
+  let seed = 20_261;
+  const chance = () => {
+    seed = (seed * 48_271) % 2_147_483_647;
+    return seed / 2_147_483_647;
+  };
+  const moods: readonly Call[] = [
+    ...Array<Call>(40).fill(says("ok")),
+    ...Array<Call>(10).fill(says("a".repeat(100_000))),
+    (stream) => stream.close(constants.NGHTTP2_REFUSED_STREAM),
+    (stream) => stream.close(constants.NGHTTP2_INTERNAL_ERROR),
+    (stream) => void setTimeout(() => stream.session?.close(), 5),
+    (stream) => stream.session?.close(),
+    (stream) => stream.session?.destroy(),
+    (stream) => stream.session?.goaway(constants.NGHTTP2_ENHANCE_YOUR_CALM),
+    (stream) => {
+      stream.respond({ ":status": 200 });
+      stream.write("half", () => stream.session?.destroy());
+    },
+    (stream) => stream.session?.settings({ maxConcurrentStreams: 1 + Math.floor(chance() * 50) }),
+  ];
+  const { server, pool } = await region(t, {
+    "/": says("ok"),
+    "/mood": (stream, headers) => moods[Math.floor(chance() * moods.length)]?.(stream, headers),
+  });
+  let asked = 0;
+  const ends = new Map<string, number>();
+  const client = async () => {
+    while (asked < 1_500) {
+      asked += 1;
+      const upload = chance() < 0.3 ? { method: "POST", body: chunksOf("one", "two") } : {};
+      const { error } = await ask(pool, { path: "/mood", headersTimeout: 200, bodyTimeout: 200, ...upload });
+      const end = error === null ? "answered" : "failed";
+      ends.set(end, (ends.get(end) ?? 0) + 1);
+    }
+  };
+  await Promise.all(Array.from({ length: 30 }, client));
+  assert.equal((ends.get("answered") ?? 0) + (ends.get("failed") ?? 0), asked);
+  assert.ok((ends.get("answered") ?? 0) > 500, JSON.stringify([...ends]));
+  // What it was still about to do when its requests were given up may meet the first of them.
+  await eventually(async () => {
+    const after = await Promise.all(Array.from({ length: 50 }, () => ask(pool)));
+    assert.deepEqual([...new Set(after.map(({ body, error }) => error ?? body))], ["ok"]);
+  });
+  await pool.close();
+  await eventually(() => assert.equal(server.sessions.size, 0));
+});
