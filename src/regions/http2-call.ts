@@ -6,20 +6,8 @@ import {
 } from "node:http2";
 import { addAbortSignal } from "node:stream";
 import { type Dispatcher, errors } from "undici";
+import { bytesOf, type CallOptions, requestFields } from "./http2-fields.ts";
 import { Http2Upload } from "./http2-upload.ts";
-
-/** What of undici's options is given for a request. */
-export interface CallOptions {
-  readonly method: string;
-  readonly path: string;
-  /** Names and values in turns, in lower case or not. */
-  readonly headers?: readonly string[];
-  readonly body?: AsyncIterable<Buffer> | null;
-  /** Until the answer's head; left out: without end. */
-  readonly headersTimeout?: number;
-  /** Silence inside the answer; left out: without end. */
-  readonly bodyTimeout?: number;
-}
 
 /** Whoever carries calls. */
 export interface Carrier {
@@ -80,7 +68,7 @@ export class Http2Call implements Dispatcher.DispatchController {
     if (this.#isOver) return;
     let stream: ClientHttp2Stream;
     try {
-      stream = session.request(this.#head(origin), { endStream: this.#upload === null });
+      stream = session.request(requestFields(this.#options, origin), { endStream: this.#upload === null });
     } catch (error) {
       this.#failed(error as Error, session.closed || session.destroyed);
       return;
@@ -117,20 +105,6 @@ export class Http2Call implements Dispatcher.DispatchController {
     if (this.#isOver || this.#stream === null) return;
     this.#wait(this.#options.bodyTimeout);
     this.#stream.resume();
-  }
-
-  /** Pseudo-header fields first; the authority is what others call the host. */
-  #head({ protocol, host }: URL): string[] {
-    const { method, path, headers = [] } = this.#options;
-    const fields: string[] = [];
-    let authority = host;
-    for (let i = 0; i + 1 < headers.length; i += 2) {
-      const [name = "", value = ""] = [headers[i]?.toLowerCase(), headers[i + 1]];
-      if (name === "host") authority = value;
-      else fields.push(name, value);
-    }
-    const scheme = protocol.slice(0, -1);
-    return [":method", method, ":path", path, ":scheme", scheme, ":authority", authority, ...fields];
   }
 
   #watch(stream: ClientHttp2Stream): void {
@@ -274,10 +248,6 @@ function cut(stream: ClientHttp2Stream): void {
 
 function isUntouched({ rstCode }: ClientHttp2Stream): boolean {
   return rstCode === constants.NGHTTP2_REFUSED_STREAM;
-}
-
-function bytesOf(fields: IncomingHttpHeaders): number {
-  return Object.entries(fields).reduce((sum, [name, value]) => sum + name.length + String(value).length, 0);
 }
 
 function ignore(): void {}

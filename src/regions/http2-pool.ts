@@ -1,7 +1,8 @@
 import { isIP } from "node:net";
 import { type Dispatcher, errors } from "undici";
-import { type CallOptions, Http2Call } from "./http2-call.ts";
+import { Http2Call } from "./http2-call.ts";
 import { Http2Connection } from "./http2-connection.ts";
+import type { CallOptions } from "./http2-fields.ts";
 import { names } from "./lookup.ts";
 import { bare, type Transport } from "./transport.ts";
 
