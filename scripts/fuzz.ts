@@ -19,7 +19,7 @@ async function main(): Promise<void> {
   });
   const parameters = { numRuns: Number(values.runs), seed: Number(values.seed) };
   say(`${parameters.numRuns} runs of each, seed ${parameters.seed}`);
-  const lanes = await Promise.all(Array.from({ length: LANES }, startEdgeLane));
+  const lanes = await Promise.all(Array.from({ length: LANES }, () => startEdgeLane()));
   const conversations = {
     name: "regions see only what was sent",
     property: regionsSeeOnlyWhatWasSent(lanes),

@@ -35,7 +35,7 @@ async function main(): Promise<void> {
 }
 
 async function scoreOfEdge(): Promise<Score> {
-  const lanes = await Promise.all(Array.from({ length: LANES }, startEdgeLane));
+  const lanes = await Promise.all(Array.from({ length: LANES }, () => startEdgeLane()));
   const played = await playAll(COMPARED, lanes).finally(() => Promise.all(lanes.map((lane) => lane.stop())));
   return { name: "Meridian", version, played };
 }

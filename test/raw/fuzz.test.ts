@@ -12,7 +12,7 @@ const LANES = 4;
 const CONVERSATIONS = 150;
 const TEXTS = 200;
 
-const lanes: readonly StartedLane[] = await Promise.all(Array.from({ length: LANES }, startEdgeLane));
+const lanes: readonly StartedLane[] = await Promise.all(Array.from({ length: LANES }, () => startEdgeLane()));
 after(() => Promise.all(lanes.map((lane) => lane.stop())));
 
 test("whatever is sent, a region sees only requests that a strict reader finds in it", async () => {

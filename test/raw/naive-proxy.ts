@@ -29,8 +29,10 @@ export async function startNaiveProxy(): Promise<StartedLane> {
   proxy.on("clientError", (_error, socket) => socket.destroy());
   proxy.listen(0, "127.0.0.1");
   await once(proxy, "listening");
+  const { port } = proxy.address() as AddressInfo;
   return {
-    proxyPort: (proxy.address() as AddressInfo).port,
+    proxyPort: port,
+    httpsPort: port,
     region,
     settled: () => sleep(5),
     stop: async () => {

@@ -7,7 +7,7 @@ import { type Played, playAll } from "./play.ts";
 /** Edges that play cases beside each other. */
 const LANES = 4;
 
-const lanes = await Promise.all(Array.from({ length: LANES }, startEdgeLane));
+const lanes = await Promise.all(Array.from({ length: LANES }, () => startEdgeLane()));
 const all = await playAll(CASES, lanes).finally(() => Promise.all(lanes.map((lane) => lane.stop())));
 
 for (const played of all) {

@@ -61,7 +61,7 @@ export const CONTENT_LENGTH = inGroup("Content-Length", [
     length("10000000000000005"),
     {
       status: 413,
-      may: ["refused", "waits"],
+      may: ["refused", "waits", "passed"],
     },
   ),
   refused("a length beyond 64 bits (RFC 9110 §8.6)", length("18446744073709551621")),

@@ -228,6 +228,26 @@ export const RESPONSE_FRAMING = inGroup("a region's framing", [
     doubt: /;a=b/,
     may: ["normalised"],
   }),
+  good(
+    "chunks to a client of HTTP/1.0 (RFC 9112 §6.1)",
+    simple("Transfer-Encoding: chunked\r\n", "5\r\n12345\r\n0\r\n\r\n"),
+    {
+      send: "GET /{id} HTTP/1.0\r\nHost: raw.test\r\n\r\n",
+      does: "normalised",
+      doubt: /transfer-encoding/i,
+      may: ["normalised"],
+    },
+  ),
+  good(
+    "chunks to a client of HTTP/1.0 that wants to stay",
+    simple("Transfer-Encoding: chunked\r\n", "5\r\n12345\r\n0\r\n\r\n"),
+    {
+      send: "GET /{id} HTTP/1.0\r\nHost: raw.test\r\nConnection: keep-alive\r\n\r\n",
+      does: "normalised",
+      doubt: /transfer-encoding/i,
+      may: ["normalised"],
+    },
+  ),
   good("trailers go on", simple("Transfer-Encoding: chunked\r\n", "5\r\n12345\r\n0\r\nX-Sum: 1\r\n\r\n"), {
     doubt: /x-sum/i,
     may: ["passed", "normalised"],
