@@ -5,8 +5,12 @@ import type { FailoverWorldRecord } from "./world-record.ts";
 /** All that was seen of a scenario, by the one clock of the machine. */
 export interface Evidence {
   readonly operations: readonly Operation[];
+  /** By how much the one who sent them was late at worst. */
+  readonly lateMs: number;
   readonly record: FailoverWorldRecord;
   readonly sightings: readonly Sighting[];
+  /** What was to be broken, and could not be. */
+  readonly missed: readonly string[];
   /** By edge, of those that were killed. */
   readonly killedAtMs: ReadonlyMap<string, number>;
   /** Where writes went at first, and where every edge has them in the end; null when they do not agree. */

@@ -28,6 +28,8 @@ export interface Figures {
   readonly raisedMs: number | null;
   readonly firstWriteMs: number | null;
   readonly longestWriteMs: number;
+  /** By how much the sender of requests was late at worst: what is more than that is the fleet's. */
+  readonly lateMs: number;
 }
 
 /** A pin's end is the edge's to judge. */
@@ -50,6 +52,7 @@ export function figuresOf(evidence: Evidence, findings: readonly Finding[]): Fig
     ...splitOf(evidence),
     moves: Math.max(0, record.reigns.length - 1),
     ...timesOf(evidence),
+    lateMs: Math.round(evidence.lateMs),
   };
 }
 

@@ -31,6 +31,7 @@ export function judge(evidence: Evidence, promises: Promises): Judged {
     findings,
     failures: countedBy(failedOf(evidence).map(({ kind, fault, status }) => `${kind} ${fault ?? status}`)),
     broken: [
+      ...evidence.missed,
       ...brokenIn(figures, promises),
       ...endings(evidence, promises),
       ...(promises.losesNothing ? [] : lostNeedlessly(evidence)),

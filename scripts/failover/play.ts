@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Operation } from "../chaos/history.ts";
 import { nowMs } from "../chaos/monotonic.ts";
 import type { Evidence } from "./evidence.ts";
 import type { Stage, StagedEdge } from "./stage.ts";
+import type { Traffic } from "./traffic.ts";
 import type { MoveStatus, Step, Watch } from "./watch.ts";
 import type { FailoverWorldRecord } from "./world-record.ts";
 
@@ -22,6 +22,8 @@ export class Play {
   readonly stage: Stage;
   readonly watch: Watch;
   readonly answers: MoveAnswer[] = [];
+  /** What was to be broken, and could not be: then nothing is proved. */
+  readonly missed: string[] = [];
   /** When it was broken, or the move was asked for. */
   brokenAtMs = Number.POSITIVE_INFINITY;
   /** When all edges were seen to agree again; what fails later has no excuse. */
@@ -67,12 +69,15 @@ export class Play {
     return answer;
   }
 
-  /** Resolves when the move is at this step, to the edge that carries it out; null when it never was. */
+  /** Resolves when the move is at this step, to the edge that carries it out; null when it was over before. */
   async untilStep(step: Step): Promise<StagedEdge | null> {
     const at = () => this.#moves().find((move) => move.step === step);
-    await this.until(() => at() !== undefined);
+    const answered = this.answers.length;
+    await this.until(() => at() !== undefined || this.answers.length > answered);
     const by = at()?.by;
-    return by === undefined ? null : this.#edgeNamed(by);
+    const edge = by === undefined ? null : this.#edgeNamed(by);
+    if (edge === null) this.missed.push(`no move was seen at ${step}`);
+    return edge;
   }
 
   /** Resolves when every edge that lives takes writes in this epoch or a later one, or has had its time. */
@@ -104,11 +109,20 @@ export class Play {
     return Math.max(1, ...this.watch.statuses.map(({ epoch }) => epoch));
   }
 
-  evidence(operations: readonly Operation[], record: FailoverWorldRecord): Evidence {
-    const { brokenAtMs, settledAtMs, writer: firstWriter, stage, watch } = this;
+  evidence({ operations, lateMs }: Traffic, record: FailoverWorldRecord): Evidence {
+    const { brokenAtMs, settledAtMs, writer: firstWriter, stage, watch, missed } = this;
     const writers = new Set(watch.statuses.map(({ writeRegion }) => writeRegion));
     return {
-      ...{ operations, record, sightings: watch.sightings, brokenAtMs, settledAtMs, firstWriter },
+      ...{
+        operations,
+        lateMs,
+        record,
+        missed,
+        sightings: watch.sightings,
+        brokenAtMs,
+        settledAtMs,
+        firstWriter,
+      },
       lastWriter: writers.size === 1 ? ([...writers][0] ?? null) : null,
       killedAtMs: new Map(
         stage.edges.filter((edge) => edge.process === null).map(({ id, killedAtMs }) => [id, killedAtMs]),

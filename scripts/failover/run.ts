@@ -33,7 +33,7 @@ export async function playScenario(scenario: Scenario, seed: number): Promise<Sc
     await sleep(WARM_UP_MS);
     await scenario.run(play).finally(() => traffic.stop());
     await watch.stop();
-    const evidence = play.evidence(traffic.operations, await stage.record());
+    const evidence = play.evidence(traffic, await stage.record());
     return {
       ...judge(evidence, scenario.promises),
       ...{ name: scenario.name, evidence, answers: play.answers },

@@ -4,7 +4,7 @@ import { parse, stringify } from "yaml";
 import { HOOK_TIMEOUT_MS, HOOK_TOKEN } from "./promoter.ts";
 
 /** Longer than a failover takes, so that whoever has lost a write is told, and than a replica may seem to lag meanwhile. */
-export const GRACE_WINDOW_MS = 5_000;
+export const GRACE_WINDOW_MS = 6_000;
 export const RESPONSE_TIMEOUT_MS = 3_000;
 export const HOLD_WRITES_MS = 10_000;
 
@@ -38,7 +38,7 @@ const OWN: Tree = {
 /** What production does in tens of seconds, in one or two. */
 const QUICK = {
   secrets: ["a-secret-that-only-the-proof-uses"],
-  health: { interval: "300ms", timeout: "250ms", rise: 2, fall: 3, maxLag: "4s" },
+  health: { interval: "300ms", timeout: "250ms", rise: 2, fall: 3, maxLag: "5200ms" },
   proxy: { responseTimeout: `${RESPONSE_TIMEOUT_MS}ms`, connectTimeout: "1s" },
   shutdown: { grace: "1s" },
   log: { level: "info", access: "off" },

@@ -17,6 +17,7 @@ const COLUMNS: readonly (readonly [heading: string, cell: (of: Figures) => unkno
   ["raised", ({ raisedMs }) => raisedMs],
   ["first write", ({ firstWriteMs }) => firstWriteMs],
   ["longest write", ({ longestWriteMs }) => longestWriteMs],
+  ["machine late", ({ lateMs }) => lateMs],
 ];
 
 /** In Markdown, a line for each scenario. */

@@ -28,6 +28,8 @@ export class Traffic {
   readonly #inFlight = new Set<Promise<void>>();
   /** Who wrote last. */
   readonly #writers: (readonly Client[])[] = [];
+  /** By how much this process was late at worst: then it is the machine that is measured. */
+  lateMs = 0;
   #isRunning = true;
   #sent = 0;
   #sending: Promise<void> | undefined;
@@ -54,9 +56,11 @@ export class Traffic {
   async #send(): Promise<void> {
     const startedMs = nowMs();
     while (this.#isRunning) {
-      const due = ((nowMs() - startedMs) * RATE_PER_SECOND) / 1_000;
+      const tickedMs = nowMs();
+      const due = ((tickedMs - startedMs) * RATE_PER_SECOND) / 1_000;
       while (this.#sent < due) this.#sendOne();
       await sleep(TICK_MS);
+      this.lateMs = Math.max(this.lateMs, nowMs() - tickedMs - TICK_MS);
     }
   }
 

@@ -227,12 +227,12 @@ function markUnlessWriter(decision: Decision, { view }: DecisionInputs): Decisio
 
 /**
  * What the user wrote in an older epoch, and nobody has: nothing worse can be said of an answer. After a promotion it may be so
- * of whom nothing is known, or of whose write nobody knows where it stands.
+ * of whom not all is known, or of whose write nobody knows where it stands.
  */
 function markLost(decision: Decision, { pin, hold, view }: DecisionInputs): Decision {
   if (hasLost(hold ?? BY_WRITER, view)) return mark(decision, "lost");
   if (decision.kind === "refused" || decision.consistency !== null) return decision;
-  const isBlind = hold === null ? pin === "unknown" : hold.open;
+  const isBlind = pin === "unknown" || hold?.open === true;
   const mayHaveLost = isBlind && view.promotions.length > 0 && usesPositions(view);
   return mayHaveLost ? mark(decision, "degraded") : decision;
 }

@@ -79,7 +79,14 @@ function judged(
   };
   return judge(
     {
-      ...{ operations, record: { ...world, ...MOVED, ...record }, sightings: [], killedAtMs: new Map() },
+      ...{
+        operations,
+        lateMs: 0,
+        record: { ...world, ...MOVED, ...record },
+        missed: [],
+        sightings: [],
+        killedAtMs: new Map(),
+      },
       ...{ firstWriter: "us-east", lastWriter: "eu-west", brokenAtMs: 1_000, settledAtMs: 2_100, ...more },
     },
     promises,

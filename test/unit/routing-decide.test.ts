@@ -393,6 +393,11 @@ const TABLE: readonly (readonly [sentence: string, given: Case, expected: string
     "us pin-unknown degraded",
   ],
   [
+    "and of whom more may be written than is known",
+    { ...held(at(40)), pin: "unknown", ...promoted(40), changes: has({ ...at(40), epoch: 2 }) },
+    "us pin degraded",
+  ],
+  [
     "and of whom one write's place is not known",
     { ...held(at(40), true), ...promoted(40), changes: has({ ...at(40), epoch: 2 }) },
     "us pin degraded",
