@@ -82,7 +82,7 @@ export class Router {
       if (carrier.gone) return "client_gone";
       const result = await this.#attemptAfresh(exchange, carrier, hop.endpoint);
       const { fault } = result;
-      if (fault === "writer_moved") await this.#news.ask();
+      if (fault === "writer_moved") await this.#news.askWhereTo(exchange.settings.config.failover.holdWrites);
       if (fault === null || !mayRepeat(exchange, carrier, result) || !attemptsLeft(exchange)) return fault;
       const { inputs } = hop.decided;
       const again = await this.#hop(exchange, { ...inputs, view: viewOfRetry(inputs.view, table.view) });

@@ -5,6 +5,9 @@ import type { Hold } from "../routing/hold.ts";
 import type { View } from "../routing/region.ts";
 import type { Exchange } from "./exchange.ts";
 
+/** For how long, and how often, a write is asked for whose region has said that it is the writer no more. */
+const MOVED_WITHIN_MS = 3_000;
+const ASK_AGAIN_MS = 100;
 /** How long a request waits for news of the write region before it is decided by what is known. */
 const NEWS_WITHIN_MS = 500;
 const ASKED_AGAIN_MS = 50;
@@ -53,6 +56,15 @@ export class TopologyNews {
       await sleep(ASKED_AGAIN_MS);
     }
     return true;
+  }
+
+  /**
+   * The same for a write whose region has said that it is the writer no more: so there is news, and an edge that cannot be told it now,
+   * because it was stopped for a while or Redis is away for a moment, may be told soon.
+   */
+  async askWhereTo(waitMs: number): Promise<void> {
+    const endAtMs = performance.now() + Math.min(waitMs, MOVED_WITHIN_MS);
+    while (!(await this.ask()) && performance.now() < endAtMs) await sleep(ASK_AGAIN_MS);
   }
 
   /**
