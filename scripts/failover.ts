@@ -1,15 +1,20 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { parseArgs } from "node:util";
+import { playMachines, playMutants } from "./failover/machine/series.ts";
 import { playScenario, type ScenarioResult } from "./failover/run.ts";
 import { SCENARIOS } from "./failover/scenarios.ts";
 import { renderResults } from "./failover/table.ts";
 
 const USAGE = `npm run failover -- [--seed N] [--scenario NAME]... [--json FILE] [--out DIR] [--keep]
+npm run failover -- --machine RUNS [--seed N]
+npm run failover -- --mutants [--seed N]
 
 Three edges, a redis-server, regions with databases of their own and the hook that promotes them, each a process; 300
 requests a second, a third of them writes; and the write region moves or is lost in every way that we could think of.
 Prints a table in Markdown; ends with status 1 when a promise was broken, and then (with --keep always) leaves what was seen in DIR.
+With --machine the state machine of a move alone, over a real Redis: edges that die at each call that they wait for, a Redis
+that forgets, hooks that fail; with --mutants machines with one mistake each, and status 1 when one of them is not caught.
 Scenarios: ${SCENARIOS.map(({ name }) => name).join(", ")}.
 `;
 
@@ -20,6 +25,8 @@ async function main(): Promise<void> {
       scenario: { type: "string", multiple: true },
       json: { type: "string" },
       out: { type: "string", default: "failover-out" },
+      machine: { type: "string" },
+      mutants: { type: "boolean", default: false },
       keep: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
     },
@@ -27,6 +34,12 @@ async function main(): Promise<void> {
   const wanted = SCENARIOS.filter(({ name }) => values.scenario?.includes(name) ?? true);
   if (values.help || wanted.length === 0) return void process.stdout.write(USAGE);
   const seed = Number(values.seed);
+  if (values.machine !== undefined || values.mutants) {
+    const runs = Number(values.machine ?? 0);
+    const isKept = values.mutants ? await playMutants(seed, print) : await playMachines(seed, runs, print);
+    process.exitCode = isKept ? 0 : 1;
+    return;
+  }
   const results: ScenarioResult[] = [];
   for (const scenario of wanted) {
     const result = await playScenario(scenario, seed);
@@ -54,6 +67,10 @@ async function conclude(
   await mkdir(out, { recursive: true });
   await writeFile(file, `${JSON.stringify(result, null, 1)}\n`);
   process.stderr.write(`  all that was seen is in ${file}\n`);
+}
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
 }
 
 function asJson(seed: number, results: readonly ScenarioResult[]): string {

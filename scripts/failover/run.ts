@@ -5,7 +5,7 @@ import { type Judged, judge } from "./judge.ts";
 import { type MoveAnswer, Play } from "./play.ts";
 import type { Scenario } from "./scenario.ts";
 import { Stage } from "./stage.ts";
-import { Traffic } from "./traffic.ts";
+import { RATE_PER_SECOND, Traffic } from "./traffic.ts";
 import { Watch } from "./watch.ts";
 
 /** Longer than a memory needs to be believed, and for every edge to know of the others. */
@@ -21,12 +21,16 @@ export interface ScenarioResult extends Judged {
 }
 
 /** Plays one scenario and judges it. All that it starts is gone when it resolves. */
-export async function playScenario(scenario: Scenario, seed: number): Promise<ScenarioResult> {
+export async function playScenario(
+  scenario: Scenario,
+  seed: number,
+  ratePerSecond = RATE_PER_SECOND,
+): Promise<ScenarioResult> {
   const startedMs = nowMs();
   const stage = await Stage.set(scenario.settings, seed);
   const processes = stage.edges.map(({ id, process }) => [id, process] as const);
   try {
-    const [watch, traffic] = [new Watch(stage.edges), new Traffic(stage, seed)];
+    const [watch, traffic] = [new Watch(stage.edges), new Traffic(stage, seed, ratePerSecond)];
     const play = new Play(stage, watch);
     watch.start();
     traffic.start();

@@ -22,6 +22,7 @@ const WRITERS_REMEMBERED = 60;
 export class Traffic {
   readonly operations: Operation[] = [];
   readonly #stage: Stage;
+  readonly #ratePerSecond: number;
   readonly #chance: () => number;
   readonly #agent = new Agent({ keepAliveTimeout: 30_000 });
   readonly #users: readonly (readonly Client[])[];
@@ -34,8 +35,9 @@ export class Traffic {
   #sent = 0;
   #sending: Promise<void> | undefined;
 
-  constructor(stage: Stage, seed: number) {
+  constructor(stage: Stage, seed: number, ratePerSecond: number) {
     this.#stage = stage;
+    this.#ratePerSecond = ratePerSecond;
     this.#chance = seeded(seed);
     const users = Array.from({ length: USERS }, (_, index) => `user-${index}`);
     this.#users = users.map((user) => DEVICES.map((device) => new Client(user, device)));
@@ -57,7 +59,7 @@ export class Traffic {
     const startedMs = nowMs();
     while (this.#isRunning) {
       const tickedMs = nowMs();
-      const due = ((tickedMs - startedMs) * RATE_PER_SECOND) / 1_000;
+      const due = ((tickedMs - startedMs) * this.#ratePerSecond) / 1_000;
       while (this.#sent < due) this.#sendOne();
       await sleep(TICK_MS);
       this.lateMs = Math.max(this.lateMs, nowMs() - tickedMs - TICK_MS);

@@ -89,7 +89,7 @@ export class MoveRun {
   /** Rejects with {@link NotMoved}, or with `SharedAway` when the shared memory does not answer for as long as the lease. */
   async run(): Promise<Moved> {
     const renew = () => this.#parts.topology.change(carriedOn(this.#id, this.#self));
-    const renewal = setInterval(() => void renew().catch(() => false), RENEW_MS);
+    const renewal = setInterval(() => void renew().catch(() => false), RENEW_MS).unref();
     try {
       return await this.#steps();
     } catch (error) {
