@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { Agent, createServer, request } from "node:http";
+import { Agent, createServer, type IncomingMessage, request, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { StartedLane } from "./edge-lane.ts";
@@ -12,7 +12,7 @@ import { RecordingRegion } from "./recording-region.ts";
 export async function startNaiveProxy(): Promise<StartedLane> {
   const region = await new RecordingRegion().start();
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-  const proxy = createServer({ insecureHTTPParser: true }, (req, res) => {
+  const pass = (req: IncomingMessage, res: ServerResponse): void => {
     const { connection: _, "transfer-encoding": __, ...headers } = req.headers;
     const onward = request(
       region.url + req.url,
@@ -25,6 +25,14 @@ export async function startNaiveProxy(): Promise<StartedLane> {
     );
     onward.on("error", () => res.destroy());
     req.pipe(onward);
+  };
+  const proxy = createServer({ insecureHTTPParser: true }, (req, res) => {
+    try {
+      pass(req, res);
+    } catch {
+      // Not even Node's client would send this on.
+      res.destroy();
+    }
   });
   proxy.on("clientError", (_error, socket) => socket.destroy());
   proxy.listen(0, "127.0.0.1");
