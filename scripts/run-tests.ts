@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { globSync } from "node:fs";
 import { availableParallelism } from "node:os";
 
@@ -30,6 +30,13 @@ if (files.length === 0) {
   process.stderr.write(`no test file's path has one of: ${words.join(" ")}\n`);
   process.exit(1);
 }
+
+const running = new Set<ChildProcess>();
+for (const signal of ["SIGINT", "SIGTERM"] as const)
+  process.once(signal, () => {
+    for (const child of running) endGroup(child);
+    process.exit(1);
+  });
 
 const first = await runFiles(files, availableParallelism() + 1, []);
 const failures = first.filter(isFailed).map(({ file }) => file);
@@ -65,7 +72,12 @@ async function runFiles(
 /** Its report is printed when it is complete, so that two do not mix. */
 function runFile(file: string, more: readonly string[]): Promise<Result> {
   const options = ["--test-reporter=spec", `--test-timeout=${TEST_TIMEOUT_MS}`, ...more];
-  const child = spawn(process.execPath, [...options, file], { stdio: ["ignore", "pipe", "pipe"] });
+  // A group of its own, so that what a test has started ends with it, and keeps no pipe open.
+  const child = spawn(process.execPath, [...options, file], {
+    stdio: ["ignore", "pipe", "pipe"],
+    detached: true,
+  });
+  running.add(child);
   let report = "";
   for (const stream of [child.stdout, child.stderr])
     stream.setEncoding("utf8").on("data", (text: string) => {
@@ -74,17 +86,29 @@ function runFile(file: string, more: readonly string[]): Promise<Result> {
   let flaw: string | null = null;
   const overdue = setTimeout(() => {
     flaw = `not over after ${FILE_TIMEOUT_MS / 1_000} s`;
-    child.kill("SIGKILL");
+    endGroup(child);
   }, FILE_TIMEOUT_MS);
   return new Promise((resolve) => {
-    child.once("close", (status) => {
+    child.once("exit", () => {
       clearTimeout(overdue);
+      endGroup(child);
+    });
+    child.once("close", (status) => {
+      running.delete(child);
       process.stdout.write(`${file}\n${report}`);
       const [passed, counted] = [countOf("pass", report), countOf("fail", report)];
       const crashed = status !== 0 && counted === 0 ? `its process ended with ${status}` : null;
       resolve({ file, passed, failed: counted, flaw: flaw ?? crashed });
     });
   });
+}
+
+function endGroup({ pid }: ChildProcess): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, "SIGKILL");
+  } catch {
+    // Nobody of it is left.
+  }
 }
 
 function isFailed({ failed, flaw }: Result): boolean {
