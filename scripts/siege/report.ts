@@ -26,10 +26,7 @@ export function siegeTable({ phases, transfers, metrics, start, end }: SiegeRepo
     ),
     "",
     ...failures(phases),
-    ...table(
-      ["transfer", "bytes", "time", "RSS before", "RSS, most"],
-      transfers.map((one) => transferRow(one, phases)),
-    ),
+    ...table(["transfer", "bytes", "time", "RSS before", "RSS, most"], transfers.map(transferRow)),
     "",
     "What the edge counted:",
     "",
@@ -58,9 +55,9 @@ function phaseRow({ name, ordinary, crowd, edge, lateMs }: Phase): readonly stri
   ];
 }
 
-function transferRow({ name, bytes, seconds, edge }: Transfer, phases: readonly Phase[]): readonly string[] {
-  const before = phases.at(-1)?.edge.last.rssMiB ?? 0;
-  return [name, String(bytes), `${seconds.toFixed(1)} s`, mebibytes(before), mebibytes(edge.most.rssMiB)];
+function transferRow({ name, bytes, seconds, before, edge }: Transfer): readonly string[] {
+  const held = [before.rssMiB, edge.most.rssMiB].map(mebibytes);
+  return [name, String(bytes), `${seconds.toFixed(1)} s`, ...held];
 }
 
 function failures(phases: readonly Phase[]): readonly string[] {

@@ -32,6 +32,7 @@ export interface Phase {
 
 export interface Transfer extends Transferred {
   readonly name: string;
+  readonly before: Held;
   readonly edge: HeldOver;
 }
 
@@ -48,36 +49,18 @@ export interface SiegeReport {
 /** How long descriptors may take to be back: longer than the connections to this region are kept. */
 const BACK_WITHIN_MS = 15_000;
 
-/** Lays siege to one edge before one region. Every part of it is a process of its own. */
+/**
+ * Lays siege to an edge before one region, and sends the gigabytes through a fresh one, so that what they cost is seen.
+ * Every part of it is a process of its own.
+ */
 export async function siege(options: SiegeOptions, say: (line: string) => void): Promise<SiegeReport> {
-  const children: Child[] = [];
-  const play = async (file: string, ...args: readonly string[]) => {
-    const { child, ready } = await Child.start(path.join(import.meta.dirname, file), args);
-    children.push(child);
-    return { child, ready };
-  };
-  const { ready } = await play("region.ts");
-  const regionUrl = (ready as { url: string }).url;
-  const yaml = edgeYaml(regionUrl, options.limits);
-  const edge = await startEdgeProcess(yaml, { logFile: openSync("/dev/null", "a") });
-  const watch = new HeldWatch(edge.pid);
+  const { child: region, ready } = await Child.start(fileOf("region.ts"), []);
   try {
-    const { last: start } = await watch.since();
-    const [ordinary, crowd, client] = await Promise.all([
-      play("ordinary.ts", edge.httpUrl, regionUrl, String(options.ratePerSecond)),
-      play("crowd.ts", edge.httpUrl),
-      play("transfer.ts", edge.httpUrl),
-    ]);
-    const besieged = { edge, watch, ordinary: ordinary.child, crowd: crowd.child, client: client.child };
-    const phases = await playPhases(options, besieged, say);
-    const transfers = await playTransfers(options, besieged, say);
-    const metrics = await metricsOf(edge);
-    await Promise.all(children.slice(1).map((child) => child.end("SIGKILL")));
-    return { start, end: await heldInTheEnd(watch, start), phases, transfers, metrics };
+    const { url } = ready as { url: string };
+    const phases = await besiege(options, url, say);
+    return { ...phases, transfers: await playTransfers(options, url, say) };
   } finally {
-    watch.close();
-    await Promise.all(children.map((child) => child.end("SIGKILL")));
-    await edge.stop();
+    await region.end("SIGKILL");
   }
 }
 
@@ -86,7 +69,30 @@ interface Besieged {
   readonly watch: HeldWatch;
   readonly ordinary: Child;
   readonly crowd: Child;
-  readonly client: Child;
+}
+
+async function besiege(
+  options: SiegeOptions,
+  regionUrl: string,
+  say: (line: string) => void,
+): Promise<Omit<SiegeReport, "transfers">> {
+  const edge = await startEdge(regionUrl, options);
+  const watch = new HeldWatch(edge.pid);
+  const { last: start } = await watch.since();
+  const rate = String(options.ratePerSecond);
+  const { child: ordinary } = await Child.start(fileOf("ordinary.ts"), [edge.httpUrl, regionUrl, rate]);
+  const { child: crowd } = await Child.start(fileOf("crowd.ts"), [edge.httpUrl]);
+  const leave = () => Promise.all([ordinary.end("SIGKILL"), crowd.end("SIGKILL")]);
+  try {
+    const phases = await playPhases(options, { edge, watch, ordinary, crowd }, say);
+    const metrics = await metricsOf(edge);
+    await leave();
+    return { start, end: await heldInTheEnd(watch, start), phases, metrics };
+  } finally {
+    watch.close();
+    await leave();
+    await edge.stop();
+  }
 }
 
 async function playPhases(
@@ -126,18 +132,36 @@ async function playPhases(
 }
 
 async function playTransfers(
-  { transferBytes }: SiegeOptions,
-  { watch, client }: Besieged,
+  options: SiegeOptions,
+  regionUrl: string,
   say: (line: string) => void,
 ): Promise<readonly Transfer[]> {
+  const edge = await startEdge(regionUrl, options);
+  const watch = new HeldWatch(edge.pid);
+  const { child: client } = await Child.start(fileOf("transfer.ts"), [edge.httpUrl]);
+  const count = options.transferBytes;
   const transfers: Transfer[] = [];
-  for (const act of ["upload", "download"]) {
-    say(`${act} of ${transferBytes} bytes`);
-    await watch.since();
-    const done = (await client.order({ act, count: transferBytes })) as Transferred;
-    transfers.push({ name: act, ...done, edge: await watch.since() });
+  try {
+    for (const act of ["upload", "download"]) {
+      say(`${act} of ${count} bytes`);
+      const { last: before } = await watch.since();
+      const done = (await client.order({ act, count })) as Transferred;
+      transfers.push({ name: act, ...done, before, edge: await watch.since() });
+    }
+    return transfers;
+  } finally {
+    watch.close();
+    await client.end("SIGKILL");
+    await edge.stop();
   }
-  return transfers;
+}
+
+function startEdge(regionUrl: string, { limits }: SiegeOptions): Promise<EdgeProcess> {
+  return startEdgeProcess(edgeYaml(regionUrl, limits), { logFile: openSync("/dev/null", "a") });
+}
+
+function fileOf(name: string): string {
+  return path.join(import.meta.dirname, name);
 }
 
 /** What is held once descriptors are back to the start, or have not come back in time. */
