@@ -31,6 +31,8 @@ describe("a drill", { concurrency: 2 }, () => {
       events.on("audited", ({ who, what, result }) => {
         if (what === "begin-drill" && result === "done") begun.push(who);
       });
+    // Edges that start within a window begin its drill at once, before anybody listens.
+    const listeningSinceMs = Date.now();
     const [one, two, three] = edges;
     assert.ok(one && two && three);
 
@@ -59,7 +61,9 @@ describe("a drill", { concurrency: 2 }, () => {
     // Redis's clock, by which a drill began, is known to a few milliseconds.
     const starts = history.map(({ startedAt }) => Math.floor((Date.parse(startedAt) + 500) / 5_000));
     assert.equal(new Set(starts).size, starts.length, "none is begun twice");
-    assert.ok(begun.length >= history.length && begun.length <= history.length + 1, begun.join());
+    const heard = history.filter(({ startedAt }) => Date.parse(startedAt) > listeningSinceMs + 100);
+    assert.ok(heard.length > 0);
+    assert.ok(begun.length >= heard.length && begun.length <= history.length + 1, begun.join());
   });
 
   test("that black-holes the write region rehearses the failover, and says when writes went elsewhere", async (t) => {
