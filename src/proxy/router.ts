@@ -82,7 +82,7 @@ export class Router {
       if (carrier.gone) return "client_gone";
       const result = await this.#attemptAfresh(exchange, carrier, hop.endpoint);
       const { fault } = result;
-      if (fault === "writer_moved") await this.#news.askWhereTo(exchange.settings.config.failover.holdWrites);
+      if (fault === "writer_moved") await this.#news.askAgain(exchange.settings.config.failover.holdWrites);
       if (fault === null || !mayRepeat(exchange, carrier, result) || !attemptsLeft(exchange)) return fault;
       const { inputs } = hop.decided;
       const again = await this.#hop(exchange, { ...inputs, view: viewOfRetry(inputs.view, table.view) });
@@ -123,7 +123,8 @@ export class Router {
 
   /** Who would be refused because the write region says that it is none any more may only be asking an edge that is behind. */
   async #hopAfterNews(exchange: Exchange, denied: Hop): Promise<Hop> {
-    return (await this.#news.askAgain()) ? this.#hopNow(exchange, denied) : denied;
+    const { holdWrites } = exchange.settings.config.failover;
+    return (await this.#news.askAgain(holdWrites)) ? this.#hopNow(exchange, denied) : denied;
   }
 
   /** What is held back waits for the end of the move, and is none of the writes that are under way. Null: in vain. */

@@ -5,12 +5,11 @@ import type { Hold } from "../routing/hold.ts";
 import type { View } from "../routing/region.ts";
 import type { Exchange } from "./exchange.ts";
 
-/** For how long, and how often, a write is asked for whose region has said that it is the writer no more. */
+/** For how long, and how often, it is asked when a region has said that it is the writer no more: so there is news. */
 const MOVED_WITHIN_MS = 3_000;
 const ASK_AGAIN_MS = 100;
 /** How long a request waits for news of the write region before it is decided by what is known. */
 const NEWS_WITHIN_MS = 500;
-const ASKED_AGAIN_MS = 50;
 
 export interface TopologyNewsParts {
   readonly table: Pick<RegionTable, "view">;
@@ -48,23 +47,17 @@ export class TopologyNews {
     return Promise.race([this.#parts.topology.refresh(), patience]);
   }
 
-  /** The same, again and again while that is not over: an edge that has stood still finds its connection dead. */
-  async askAgain(): Promise<boolean> {
-    const untilMs = performance.now() + NEWS_WITHIN_MS;
+  /**
+   * The same when a region has said that it is the writer no more: an edge that cannot be told now where writes go, because it was
+   * stopped for a while or Redis is away for a moment, may be told soon.
+   */
+  async askAgain(waitMs: number): Promise<boolean> {
+    const endAtMs = performance.now() + Math.min(waitMs, MOVED_WITHIN_MS);
     while (!(await this.ask())) {
-      if (performance.now() > untilMs) return false;
-      await sleep(ASKED_AGAIN_MS);
+      if (performance.now() >= endAtMs) return false;
+      await sleep(ASK_AGAIN_MS);
     }
     return true;
-  }
-
-  /**
-   * The same for a write whose region has said that it is the writer no more: so there is news, and an edge that cannot be told it now,
-   * because it was stopped for a while or Redis is away for a moment, may be told soon.
-   */
-  async askWhereTo(waitMs: number): Promise<void> {
-    const endAtMs = performance.now() + Math.min(waitMs, MOVED_WITHIN_MS);
-    while (!(await this.ask()) && performance.now() < endAtMs) await sleep(ASK_AGAIN_MS);
   }
 
   /**
