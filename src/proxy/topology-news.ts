@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Clock } from "../clock.ts";
 import type { TopologyStore } from "../fleet/topology.ts";
 import type { RegionTable } from "../regions/table.ts";
 import type { Hold } from "../routing/hold.ts";
@@ -12,13 +13,16 @@ const ASK_AGAIN_MS = 100;
 const NEWS_WITHIN_MS = 500;
 
 export interface TopologyNewsParts {
-  readonly table: Pick<RegionTable, "view">;
+  readonly clock: Clock;
+  readonly table: Pick<RegionTable, "view" | "stalledAtMs">;
   readonly topology: Pick<TopologyStore, "refresh">;
 }
 
 /** Where writes go by now, for requests of an edge that may be behind, or while the write region moves. */
 export class TopologyNews {
   readonly #parts: TopologyNewsParts;
+  /** When the last question was put whose answer was waited for. */
+  #askedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(parts: TopologyNewsParts) {
     this.#parts = parts;
@@ -26,12 +30,12 @@ export class TopologyNews {
 
   /**
    * What to decide a request by. This edge may be behind: the write region is being moved, so the next epoch may have
-   * begun, or this client has written in one that is not known here.
+   * begun, or this client has written in one that is not known here, or others have gone on while this process stood still.
    */
   viewFor({ reading }: Exchange): View | Promise<View> {
     const { view } = this.#parts.table;
     const writtenIn = reading.token?.epoch ?? 0;
-    const isBehind = view.moving || writtenIn > view.epoch;
+    const isBehind = view.moving || writtenIn > view.epoch || this.#hasStoodStill;
     return isBehind && reading.facts.intent !== "static" ? this.#newView(writtenIn) : view;
   }
 
@@ -60,13 +64,21 @@ export class TopologyNews {
     return true;
   }
 
+  /** What this edge knows is as old as its sleep; its clock is the first to tell, before a timer or a probe. */
+  get #hasStoodStill(): boolean {
+    return this.#parts.table.stalledAtMs > this.#askedAtMs;
+  }
+
   /**
    * The view after news. When there is none, a write in a newer epoch proves that another region may be the writer by now:
    * then nobody here knows which.
    */
   async #newView(writtenIn: number): Promise<View> {
-    const isNew = await this.ask();
-    const { view } = this.#parts.table;
+    const { clock, table } = this.#parts;
+    const askedAtMs = clock.now();
+    const isNew = await (this.#hasStoodStill ? this.askAgain(MOVED_WITHIN_MS) : this.ask());
+    this.#askedAtMs = Math.max(this.#askedAtMs, askedAtMs);
+    const { view } = table;
     return isNew || writtenIn <= view.epoch ? view : { ...view, writeRegion: null };
   }
 }

@@ -221,6 +221,12 @@ export class RegionTable {
     this.#look("time");
   }
 
+  /** When this process was last seen to have been stopped or blocked, by the clock that it was given; now, before a beat has noticed. */
+  get stalledAtMs(): number {
+    const nowMs = this.#clock.now();
+    return this.#isBeatLate(nowMs) ? nowMs : this.#stalledMs;
+  }
+
   /** For `GET /v1/regions`; in the order of the configuration. */
   status(): readonly RegionStatus[] {
     return [...this.#regions.values()].map(regionStatus);
