@@ -31,6 +31,10 @@ export function isUnanswered({ edge, status, sentMs }: Operation, { killedAtMs }
   return status === null && sentMs <= (killedAtMs.get(edge) ?? Number.NEGATIVE_INFINITY);
 }
 
+/** What was over before anything was broken is none of the scenario's. */
 export function failedOf(evidence: Evidence): readonly Operation[] {
-  return evidence.operations.filter((one) => !isServed(one) && !isUnanswered(one, evidence));
+  const isBefore = ({ headMs }: Operation) => headMs !== null && headMs < evidence.brokenAtMs;
+  return evidence.operations.filter(
+    (one) => !isServed(one) && !isUnanswered(one, evidence) && !isBefore(one),
+  );
 }

@@ -81,9 +81,9 @@ function toldOf(lost: readonly Lost[], operations: readonly Operation[]) {
   return { lostUsersReading: told.length, told: told.filter((wasTold) => wasTold).length };
 }
 
-/** A read while the pin of the lost write lasts. */
+/** A read, while the pin of the lost write lasts, that lacks it. */
 function isAbout(read: Operation, { write, entry }: Lost): boolean {
-  if (read.kind !== "read" || !isServed(read)) return false;
+  if (read.kind !== "read" || !isServed(read) || (read.version ?? 0) >= (write.version ?? 0)) return false;
   const fromMs = Math.max(write.headMs ?? 0, entry.lostAtMs ?? 0);
   return read.sentMs >= fromMs && read.sentMs < (write.headMs ?? 0) + GRACE_WINDOW_MS - PIN_END_MS;
 }

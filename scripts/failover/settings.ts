@@ -38,7 +38,7 @@ const OWN: Tree = {
 /** What production does in tens of seconds, in one or two. */
 const QUICK = {
   secrets: ["a-secret-that-only-the-proof-uses"],
-  health: { interval: "300ms", timeout: "250ms", rise: 2, fall: 3, maxLag: "5200ms" },
+  health: { interval: "400ms", timeout: "350ms", rise: 2, fall: 3, maxLag: "5200ms" },
   proxy: { responseTimeout: `${RESPONSE_TIMEOUT_MS}ms`, connectTimeout: "1s" },
   shutdown: { grace: "1s" },
   log: { level: "info", access: "off" },
