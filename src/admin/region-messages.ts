@@ -92,6 +92,7 @@ export const regionAnswer = z.strictObject({
   fenced: z.boolean().describe("It takes writes of an epoch that is over, so nobody is sent there."),
   warmth: z.number().describe("Share of its traffic it takes while it comes back, 0 to 1."),
   ...there,
+  requestsPerSecond: z.number().describe("That all live edges have sent there in the last ten seconds."),
   drain,
   endpoints: z.array(endpointAnswer),
 });

@@ -143,7 +143,13 @@ function find(id: string, parts: AdminParts): RegionStatus {
 function regionOf(status: RegionStatus, parts: AdminParts) {
   const { id } = status;
   const operator = shown(parts.admissions.get().get(id));
-  return { ...status, operator, ...thereAt(status, parts), drain: drainOf(status, parts) };
+  const requestsPerSecond = requestsPerSecondAt(id, parts);
+  return { ...status, operator, ...thereAt(status, parts), requestsPerSecond, drain: drainOf(status, parts) };
+}
+
+function requestsPerSecondAt(id: string, { traffic }: AdminParts): number {
+  const rates = traffic().rates.filter(({ region }) => region === id);
+  return Math.round(rates.reduce((sum, { perSecond }) => sum + perSecond, 0) * 10) / 10;
 }
 
 /** Who is at a region. */

@@ -168,9 +168,10 @@ function regionCells(
 }
 
 function regionTable(regions: readonly RegionAnswer[]): string {
-  const counts = ["IN FLIGHT", "TUNNELS", "SESSIONS"].map((title) => ({ title, right: true }));
+  const counts = ["REQ/S", "IN FLIGHT", "TUNNELS", "SESSIONS"].map((title) => ({ title, right: true }));
   const rows = regions.map((region) => [
     ...regionCells(region),
+    String(region.requestsPerSecond),
     String(region.requestsInFlight),
     String(region.tunnels),
     String(region.sessions ?? NONE),

@@ -24,7 +24,7 @@ describe("the client commands", () => {
     assert.equal(exitStatus, 0);
     assert.match(out, /^edge-1 · 0\.1\.0 · running 1 min · configuration 1 · write region us-east/);
     assert.match(squeezed(out), /^REGION {2}ROLE {2}HEALTH {2}ADMISSION/m);
-    assert.match(squeezed(out), /^eu-west {2}replica {2}up {2}open {2}12 ms {2}- {2}0 {2}2 {2}7$/m);
+    assert.match(squeezed(out), /^eu-west {2}replica {2}up {2}open {2}12 ms {2}- {2}0 {2}0 {2}2 {2}7$/m);
   });
 
   it("status --ready says only whether traffic should come", async () => {

@@ -78,6 +78,19 @@ describe("regions in the admin API", () => {
     assert.equal(json.operator.by, "local");
   });
 
+  it("says what all live edges send there", async () => {
+    const rate = { region: "eu-west", jurisdictions: null } as const;
+    edge.traffic = {
+      rates: [
+        { ...rate, traffic: "reads", perSecond: 40.25 },
+        { ...rate, traffic: "writes", perSecond: 2 },
+      ],
+      capacities: new Map(),
+    };
+    const { json } = await edge.call("GET", "/v1/regions/eu-west");
+    assert.equal(json.requestsPerSecond, 42.3);
+  });
+
   it("closes a region and opens it again", async () => {
     const closed = await edge.call("POST", "/v1/regions/eu-west/close", { body: REASON });
     assert.equal(closed.json.admission.deadline, null);

@@ -110,6 +110,7 @@ describe("a drain in words", () => {
     fenced: false,
     warmth: 1,
     ...there,
+    requestsPerSecond: 0,
     drain: null,
     endpoints: [],
   };
