@@ -1,5 +1,6 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { addClientCommands } from "./cli/commands.ts";
+import { addCompletion } from "./cli/completion.ts";
 import { validateCommand } from "./config/validate.ts";
 import { serveCommand } from "./serve.ts";
 import { version } from "./version.ts";
@@ -71,13 +72,19 @@ program
     process.exit(status);
   });
 
+const { stdin, stdout, stderr } = process;
 addClientCommands(program, {
-  out: process.stdout,
-  err: process.stderr,
+  out: stdout,
+  err: stderr,
+  ...(stdout.isTTY ? { terminal: { out: stdout, in: stdin } } : {}),
+  // By NO_COLOR, FORCE_COLOR and TERM too.
+  colours: stdout.isTTY === true && stdout.hasColors(),
   setExitStatus: (status) => {
     process.exitCode = status;
   },
 });
+
+await addCompletion(program, process.argv.slice(2), process.env);
 
 interface DemoOptions {
   readonly redis?: string;

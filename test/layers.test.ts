@@ -28,6 +28,7 @@ const LIBRARIES: Record<string, RegExp> = {
   jose: /^consistency\/jwt\.ts$/,
   zod: /^(config\/|admin\/|regions\/answer\.ts$)/,
   yaml: /^config\//,
+  "@bomb.sh/tab/commander": /^cli\/completion\.ts$/,
   commander: /^(main\.ts|cli\/)/,
   "node-cron": /^(fleet\/calendar[\w-]*|config\/cron)\.ts$/,
   "prom-client": /^observe\//,

@@ -1,5 +1,8 @@
 import { request } from "undici";
 
+/** Where an edge's admin API is when nobody says. */
+export const DEFAULT_ADMIN = "http://127.0.0.1:9090";
+
 /** Where an edge's admin API is and how to be let in. */
 export interface AdminAddress {
   readonly admin: string;
@@ -12,6 +15,22 @@ export class CallFailed extends Error {}
 const TIMEOUT_MS = 40_000;
 /** A move of the write region waits for the new one, and for a hook that may take minutes. */
 export const MOVE_TIMEOUT_MS = 900_000;
+
+/** Where a call goes, and what it says of who makes it. */
+export function urlOf({ admin }: AdminAddress, path: string): URL {
+  return new URL(admin.replace(/\/+$/, "") + path);
+}
+
+export function headersOf({ token }: AdminAddress, accept: string): Record<string, string> {
+  return { accept, ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) };
+}
+
+/** What `GET /metrics` answers, as text; else throws {@link CallFailed}. */
+export async function scrape(address: AdminAddress): Promise<string> {
+  const { status, text } = await exchange(address, "GET", "/metrics", undefined, TIMEOUT_MS);
+  if (status !== 200) throw new CallFailed(`${address.admin}/metrics answered ${status}`);
+  return text;
+}
 
 /** Calls an edge's admin API. Resolves with the JSON of a 2xx answer, else throws {@link CallFailed}. */
 export async function call(
@@ -37,19 +56,18 @@ interface Exchanged {
 }
 
 async function exchange(
-  { admin, token }: AdminAddress,
+  address: AdminAddress,
   method: "GET" | "POST",
   path: string,
   body: object | undefined,
   timeoutMs: number,
 ): Promise<Exchanged> {
-  const headers: Record<string, string> = { accept: "application/json" };
-  if (token !== undefined) headers.authorization = `Bearer ${token}`;
+  const { admin } = address;
+  const headers = headersOf(address, "application/json");
   if (body) headers["content-type"] = "application/json";
   try {
     const signal = AbortSignal.timeout(timeoutMs);
-    const url = new URL(admin.replace(/\/+$/, "") + path);
-    const response = await request(url, {
+    const response = await request(urlOf(address, path), {
       method,
       headers,
       body: body ? JSON.stringify(body) : null,

@@ -11,12 +11,15 @@ import {
   clientCommand,
   type Result,
   run,
+  type WatchOptions,
+  watchable,
 } from "./command.ts";
 import { addDrill } from "./drill.ts";
 import { admissionText, decisionText, explanationText, statusText, writeRegionText } from "./render.ts";
 import { takeToken } from "./token.ts";
+import { addTop } from "./top.ts";
 
-interface StatusOptions extends ClientOptions {
+interface StatusOptions extends WatchOptions {
   readonly ready?: boolean;
 }
 
@@ -27,7 +30,7 @@ interface ChangeOptions extends ClientOptions {
   readonly force?: boolean;
 }
 
-interface ExplainOptions extends ClientOptions {
+interface ExplainOptions extends WatchOptions {
   readonly request?: string;
   readonly header: Readonly<Record<string, string>>;
 }
@@ -36,6 +39,7 @@ interface ExplainOptions extends ClientOptions {
 export function addClientCommands(program: Command, io: ClientIo): void {
   program.hook("preAction", (_, command) => takeToken(command, (text) => io.err.write(text)));
   addStatus(program, io);
+  addTop(program, io);
   addDrain(program, io);
   addClose(program, io);
   addUndrain(program, io);
@@ -45,11 +49,11 @@ export function addClientCommands(program: Command, io: ClientIo): void {
 }
 
 function addStatus(program: Command, io: ClientIo): void {
-  clientCommand(program, "status", "show an edge and every region as it sees them")
+  watchable(clientCommand(program, "status", "show an edge and every region as it sees them"))
     .option("--ready", "only whether traffic should come to it; needs no token, for health checks")
     .addHelpText(
       "after",
-      "\nExamples:\n  meridian status --admin http://10.0.0.5:9090\n  meridian status --ready || echo not yet",
+      "\nExamples:\n  meridian status --admin http://10.0.0.5:9090\n  meridian status --watch 5s\n  meridian status --ready || echo not yet",
     )
     .action((options: StatusOptions) =>
       run(io, options, () => (options.ready ? readiness(options) : status(options))),
@@ -114,7 +118,9 @@ function addPromote(program: Command, io: ClientIo): void {
 }
 
 function addExplain(program: Command, io: ClientIo): void {
-  const command = clientCommand(program, "explain [method] [path]", "say where a request would go, and why");
+  const command = watchable(
+    clientCommand(program, "explain [method] [path]", "say where a request would go, and why"),
+  );
   command
     .option("-H, --header <name: value>", "a request header; may be repeated", addHeader, {})
     .option("--request <id>", "explain the request that had this x-request-id instead")

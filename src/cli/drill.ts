@@ -2,10 +2,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type Command, InvalidArgumentError } from "commander";
 import type { DrillAnswer, DrillsAnswer, StopDrillAnswer } from "../admin/drill-messages.ts";
 import { CallFailed, call } from "./client.ts";
-import { type ClientIo, type ClientOptions, changeCommand, type Result, run } from "./command.ts";
+import { type ClientIo, changeCommand, type Result, run, type WatchOptions, watchable } from "./command.ts";
 import { begunText, reportsText, reportText, stoppedText } from "./drill-text.ts";
 
-interface DrillOptions extends ClientOptions {
+interface DrillOptions extends WatchOptions {
   readonly lasts?: string;
   readonly kind?: string;
   readonly abortAbove?: number;
@@ -29,7 +29,9 @@ const POLL_MS = 1_000;
 const SILENT_FOR_MS = 15_000;
 
 export function addDrill(program: Command, io: ClientIo): void {
-  const command = changeCommand(program, "drill [region]", "rehearse the loss of a region, and measure it");
+  const command = watchable(
+    changeCommand(program, "drill [region]", "rehearse the loss of a region, and measure it"),
+  );
   command
     .option("--lasts <duration>", "how long, such as 30s or 2m")
     .option(
@@ -51,6 +53,7 @@ export function addDrill(program: Command, io: ClientIo): void {
       const { list = false, stop = false } = options;
       if (Number(region !== undefined) + Number(list) + Number(stop) !== 1)
         return command.error("error: give REGION, --list or --stop");
+      if (options.watch !== undefined && !list) return command.error("error: --watch goes with --list");
       if (list) return run(io, options, () => listed(options));
       if (stop) return run(io, options, () => stopped(options));
       if (options.lasts === undefined) return command.error("error: say how long: --lasts 2m");
@@ -72,7 +75,7 @@ async function begun(region: string, options: DrillOptions, io: ClientIo): Promi
 }
 
 /** An edge that does not answer for a while may be what the drill is about. */
-async function reportOf(id: string, options: ClientOptions): Promise<DrillsAnswer["history"][number]> {
+async function reportOf(id: string, options: WatchOptions): Promise<DrillsAnswer["history"][number]> {
   let heardAtMs = performance.now();
   for (;;) {
     try {
@@ -89,7 +92,7 @@ async function reportOf(id: string, options: ClientOptions): Promise<DrillsAnswe
   }
 }
 
-async function listed(options: ClientOptions): Promise<Result> {
+async function listed(options: WatchOptions): Promise<Result> {
   const answer = (await call(options, "GET", "/v1/drills")) as DrillsAnswer;
   return { data: answer, text: reportsText(answer) };
 }

@@ -28,8 +28,9 @@ export function paint(text: string): string {
   );
 }
 
-export function statusText(status: StatusAnswer, regions: readonly RegionAnswer[]): string {
-  const head = [
+/** What an edge is, on one line. */
+export function headLine(status: StatusAnswer): string {
+  return [
     status.edge,
     status.version,
     `running ${duration(status.uptimeSeconds * 1000)}`,
@@ -39,10 +40,13 @@ export function statusText(status: StatusAnswer, regions: readonly RegionAnswer[
     `redis ${status.redis}`,
     ...(status.edges > 1 ? [`${status.edges} edges`] : []),
   ].join(" · ");
+}
+
+export function statusText(status: StatusAnswer, regions: readonly RegionAnswer[]): string {
   const move = status.move === null ? "" : `\n${moveLine(status.move)}`;
   const drains = regions.flatMap((region) => drainLine(region) ?? []).map((line) => `${line}\n`);
   const below = drains.length === 0 ? "" : `\n${drains.join("")}`;
-  return `${head}${move}\n\n${regionTable(regions)}${below}`;
+  return `${headLine(status)}${move}\n\n${regionTable(regions)}${below}`;
 }
 
 /** When a drain has nobody to wait for any more. */
@@ -150,7 +154,7 @@ export function explanationText({ decision, facts, pin, regions }: ExplanationAn
   return `${served}\n${known}\n\n${table([...REGION_COLUMNS, { title: "VERDICT" }], rows)}`;
 }
 
-const REGION_COLUMNS = [
+export const REGION_COLUMNS = [
   { title: "REGION" },
   { title: "ROLE" },
   { title: "HEALTH" },
@@ -160,7 +164,7 @@ const REGION_COLUMNS = [
 ] as const;
 
 /** The cells under {@link REGION_COLUMNS}. */
-function regionCells(
+export function regionCells(
   region: Pick<RegionAnswer, "id" | "role" | "health" | "admission" | "latencyMs" | "lagMs">,
 ) {
   const { id, role, health, admission, latencyMs, lagMs } = region;
@@ -181,7 +185,7 @@ function regionTable(regions: readonly RegionAnswer[]): string {
 }
 
 /** What an operator has said, and what ails it. */
-function note({ operator, health, endpoints, fenced }: RegionAnswer): string {
+export function note({ operator, health, endpoints, fenced }: RegionAnswer): string {
   const said = operator === null || operator.state === "open" ? [] : [wordOf(operator)];
   if (fenced) said.push("fenced: it takes writes of an epoch that is over");
   if (health === "up") return said.join("; ");

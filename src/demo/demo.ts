@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { Screen } from "../cli/screen.ts";
 import { systemClock } from "../clock.ts";
 import { Happenings } from "./happenings.ts";
 import { Keys } from "./keys.ts";
-import { Screen } from "./screen.ts";
 import { Stage } from "./stage.ts";
 import { curlLines, type DemoView, plainLine, renderTable } from "./table.ts";
 

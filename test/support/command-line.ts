@@ -1,4 +1,5 @@
 import { Command, CommanderError } from "commander";
+import type { ClientIo } from "../../src/cli/command.ts";
 import { addClientCommands } from "../../src/cli/commands.ts";
 
 export interface Ran {
@@ -8,18 +9,19 @@ export interface Ran {
 }
 
 /** Runs one command line in this process, as src/main.ts would. */
-export async function run(args: readonly string[], { isTTY = false } = {}): Promise<Ran> {
+export async function run(args: readonly string[], given: Partial<ClientIo> = {}): Promise<Ran> {
   let out = "";
   let err = "";
   let exitStatus = 0;
   const program = new Command("meridian").exitOverride();
   program.configureOutput({ writeOut: (text) => (out += text), writeErr: (text) => (err += text) });
   addClientCommands(program, {
-    out: { isTTY, write: (text) => (out += text) },
+    out: { write: (text) => (out += text) },
     err: { write: (text) => (err += text) },
     setExitStatus: (status) => {
       exitStatus = status;
     },
+    ...given,
   });
   try {
     await program.parseAsync(args, { from: "user" });

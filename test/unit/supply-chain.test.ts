@@ -91,7 +91,7 @@ describe("what is installed", () => {
     for (const file of globSync("src/**/*.ts", { cwd: fileURLToPath(ROOT) })) {
       const text = readFileSync(new URL(file, ROOT), "utf8");
       for (const [, name = ""] of text.matchAll(/(?:\bfrom|\bimport|\bimport\()\s*"([^".][^"]*)"/g)) {
-        if (!name.startsWith("node:")) imported.add(name);
+        if (!name.startsWith("node:")) imported.add(/^(?:@[^/]+\/)?[^/]+/.exec(name)?.[0] ?? name);
       }
     }
     assert.deepEqual([...imported].sort(), Object.keys(dependencies).sort());
