@@ -148,9 +148,10 @@ export class Member {
   }
 
   #report() {
-    const { table, writes, rates } = this.#parts;
+    const { config, table, writes, rates } = this.#parts;
     return reportOf(table, {
       ...{ holds: this.move?.id ?? null, writesUnderWay: writes.underWay, rates: rates() },
+      location: config.get().edge.location ?? null,
       drill: this.drills.said,
     });
   }

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { admission, health, milliseconds, position, role } from "./message-parts.ts";
+import { admission, health, instant, milliseconds, position, role } from "./message-parts.ts";
 
 // Decisions, and why they were taken.
 
@@ -77,5 +77,30 @@ export const decisionAnswer = z.strictObject({
   explanation: explanationAnswer.nullable().describe("Null when it was refused before it was routed."),
 });
 
+export const recentQuery = z.strictObject({
+  limit: z.coerce.number().int().min(1).max(200).default(50).describe("As many at most."),
+});
+
+export const recentAnswer = z.strictObject({
+  decisions: z
+    .array(
+      z.strictObject({
+        id: z.string().describe("`GET /v1/decisions/{id}` explains it."),
+        at: instant.describe("When it came."),
+        method: z.string(),
+        path: z.string().describe("Without the query string."),
+        status: z.int(),
+        region: z.string().nullable(),
+        reason: z.string().nullable(),
+        fault: z.string().nullable(),
+        consistency: z.string().nullable(),
+        attempts: z.int(),
+        durationMs: z.number(),
+      }),
+    )
+    .describe("Of requests that are over, the latest first."),
+});
+
+export type RecentAnswer = z.output<typeof recentAnswer>;
 export type ExplanationAnswer = z.output<typeof explanationAnswer>;
 export type DecisionAnswer = z.output<typeof decisionAnswer>;

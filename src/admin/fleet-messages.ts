@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { drillKind } from "../config/schema-schedule.ts";
-import { health, instant, milliseconds, reason } from "./message-parts.ts";
+import { health, instant, location, milliseconds, reason } from "./message-parts.ts";
 
 // The fleet: its edges, the write region, the calendar.
 
@@ -46,6 +46,7 @@ export const edgesAnswer = z.strictObject({
       live: z.boolean().describe("Heard of in the last four seconds."),
       seenMsAgo: z.number(),
       version: z.string(),
+      location,
       holdsWrites: z.boolean().describe("For the move of the write region that is under way."),
       writesUnderWay: z.int(),
       regions: z.record(z.string(), seenRegion).describe("What it sees of each."),

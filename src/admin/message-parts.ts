@@ -38,6 +38,11 @@ export const problemAnswer = z.looseObject({
 
 export const role = z.enum(["writer", "replica", "standby"]);
 
+export const location = z
+  .tuple([z.number(), z.number()])
+  .nullable()
+  .describe("Latitude and longitude; null when the file does not say.");
+
 export const position = z.strictObject({ epoch: z.int(), at: z.string().describe("16 hex digits.") });
 
 export const noBody = z.strictObject({});

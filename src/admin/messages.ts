@@ -45,6 +45,10 @@ export const statusAnswer = z.strictObject({
   consistency: z.enum(["strict", "bounded", "cookie", "off"]),
   redis: z.enum(["off", "up", "down"]),
   edges: z.int().describe("Edges that live, this one included."),
+  caller: z
+    .strictObject({ name: z.string(), role: z.enum(["viewer", "operator"]) })
+    .nullable()
+    .describe("Who asks, by the token."),
 });
 
 const pin = z.strictObject({

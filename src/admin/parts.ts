@@ -79,7 +79,11 @@ export interface AdminParts {
     /** Rejects when the store cannot be told. True when there was a pin. */
     release(pid: Pid): Promise<boolean>;
   };
-  readonly decisions: { get(requestId: string): RequestRecord | null };
+  readonly decisions: {
+    get(requestId: string): RequestRecord | null;
+    /** The latest first. */
+    recent(count: number): readonly RequestRecord[];
+  };
   readonly metrics: { readonly contentType: string; render(): Promise<string> };
   /** What this edge would decide by, were this request to arrive now; asks the pin store when it has to. */
   inputs(request: DescribedRequest): Promise<DecisionInputs>;

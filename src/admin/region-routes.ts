@@ -144,7 +144,9 @@ function regionOf(status: RegionStatus, parts: AdminParts) {
   const { id } = status;
   const operator = shown(parts.admissions.get().get(id));
   const requestsPerSecond = requestsPerSecondAt(id, parts);
-  return { ...status, operator, ...thereAt(status, parts), requestsPerSecond, drain: drainOf(status, parts) };
+  const location = parts.config.get().regions[id]?.location ?? null;
+  const drain = drainOf(status, parts);
+  return { ...status, location, operator, ...thereAt(status, parts), requestsPerSecond, drain };
 }
 
 function requestsPerSecondAt(id: string, { traffic }: AdminParts): number {

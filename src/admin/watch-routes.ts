@@ -36,7 +36,7 @@ export function addStatusRoutes(app: AdminApp, parts: AdminParts, routes: readon
   const config = { access: "viewer" } as const;
 
   const status = { summary: "What this edge is and runs on.", response: { 200: statusAnswer } };
-  app.get("/v1/status", { config, schema: status }, () => {
+  app.get("/v1/status", { config, schema: status }, ({ caller }) => {
     const { epoch, writeRegion } = parts.table.view;
     const consistency = parts.config.get().consistency.mode;
     const edges = parts.edges().quorum.live;
@@ -49,6 +49,7 @@ export function addStatusRoutes(app: AdminApp, parts: AdminParts, routes: readon
       move: shownMove(parts.move()),
       consistency,
       edges,
+      caller,
     };
   });
 
@@ -81,10 +82,12 @@ function shownMove(move: Move | null) {
 function shownEdges({ edges, quorum }: ReturnType<AdminParts["edges"]>) {
   const { known, live, needed, down: writerDown, up: writerUp } = quorum;
   return {
-    edges: edges.map(({ id, isSelf, live: isLive, seenMsAgo, version, holds, writesUnderWay, regions }) => ({
-      ...{ id, self: isSelf, live: isLive, seenMsAgo: Math.round(seenMsAgo), version },
-      ...{ holdsWrites: holds !== null, writesUnderWay, regions },
-    })),
+    edges: edges.map(
+      ({ id, isSelf, live: isLive, seenMsAgo, version, location, holds, writesUnderWay, regions }) => ({
+        ...{ id, self: isSelf, live: isLive, seenMsAgo: Math.round(seenMsAgo), version, location },
+        ...{ holdsWrites: holds !== null, writesUnderWay, regions },
+      }),
+    ),
     quorum: { known, live, needed, writerDown, writerUp },
   };
 }

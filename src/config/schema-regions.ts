@@ -4,6 +4,11 @@ import { duration, durationWithin, endpoint, headerName, statuses } from "./valu
 
 // The sections about regions; schema.ts says how to read this.
 
+/** A place on the map. */
+export const location = z.tuple([z.number().min(-90).max(90), z.number().min(-180).max(180)], {
+  error: "expected [LATITUDE, LONGITUDE]; such as [39.0, -77.5]",
+});
+
 /** One region. */
 export const region = z.strictObject({
   role: z
@@ -18,12 +23,7 @@ export const region = z.strictObject({
       "Whether its https endpoints are spoken to over HTTP/2, as gRPC needs it; h2c:// endpoints always are.",
     ),
   jurisdiction: z.string().min(1).optional().describe("A free word that residency rules name."),
-  location: z
-    .tuple([z.number().min(-90).max(90), z.number().min(-180).max(180)], {
-      error: "expected [LATITUDE, LONGITUDE]; such as [39.0, -77.5]",
-    })
-    .optional()
-    .describe("Latitude and longitude, for the console's map."),
+  location: location.optional().describe("Latitude and longitude, for the console's map."),
   weight: z.number().min(0).default(100).describe("Its share under the policy weighted."),
   capacity: z
     .number()

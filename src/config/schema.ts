@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { identity } from "./schema-identity.ts";
 import { limits } from "./schema-limits.ts";
-import { health, region, routing } from "./schema-regions.ts";
+import { health, location, region, routing } from "./schema-regions.ts";
 import { schedule } from "./schema-schedule.ts";
 import { https } from "./schema-tls.ts";
 import {
@@ -29,6 +29,7 @@ const edge = z.strictObject({
     .default("edge")
     .meta({ default: `\${HOSTNAME}` })
     .describe("Names this edge in logs, metrics, headers and Redis; every edge has its own."),
+  location: location.optional().describe("Latitude and longitude of this edge, for the console's map."),
 });
 
 const listen = z.strictObject({

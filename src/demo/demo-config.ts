@@ -16,10 +16,11 @@ export function demoYaml(
   redisUrl: string | null,
 ): string {
   const regions = world.regions.map(
-    ({ id, url, setup }) => `  ${id}: { role: ${setup.role}, endpoints: ["${url}"] }`,
+    ({ id, url, setup }) =>
+      `  ${id}: { role: ${setup.role}, endpoints: ["${url}"], location: [${setup.location ?? [0, 0]}] }`,
   );
   return `
-edge: { id: demo }
+edge: { id: demo, location: [50.1, 8.7] }
 listen: { http: { host: 127.0.0.1, port: ${port} } }
 admin: { host: 127.0.0.1, port: ${adminPort} }
 secrets: ["${randomBytes(24).toString("base64url")}"]

@@ -18,6 +18,8 @@ export interface RegionSetup {
   /** 0 or left out: any free one. */
   readonly port?: number;
   readonly jurisdiction?: string;
+  /** Latitude and longitude, for whoever draws it. */
+  readonly location?: readonly [number, number];
 }
 
 /** What is wrong with a region at the moment, apart from its being killed. */

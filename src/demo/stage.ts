@@ -14,9 +14,9 @@ import { Visitors } from "./visitors.ts";
 
 /** As seen from an edge in Europe. */
 const REGIONS: readonly RegionSetup[] = [
-  { id: "us-east", role: "writer", delayMs: 80 },
-  { id: "eu-west", role: "replica", delayMs: 15, lagMs: 600 },
-  { id: "ap-south", role: "replica", delayMs: 140, lagMs: 1_500 },
+  { id: "us-east", role: "writer", delayMs: 80, location: [39, -77.5] },
+  { id: "eu-west", role: "replica", delayMs: 15, lagMs: 600, location: [53.3, -6.3] },
+  { id: "ap-south", role: "replica", delayMs: 140, lagMs: 1_500, location: [19.1, 72.9] },
 ];
 const VISITORS = 24;
 const THINK_MS = 700;

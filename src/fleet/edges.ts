@@ -3,6 +3,9 @@ import type { Rate } from "../routing/traffic.ts";
 import type { EdgeDrill } from "./drill-report.ts";
 import type { SharedHash } from "./shared-hash.ts";
 
+/** Latitude and longitude. */
+export type Location = readonly [number, number];
+
 /** A region as one edge sees it. */
 export interface SeenRegion {
   readonly health: Health;
@@ -17,6 +20,8 @@ export interface SeenRegion {
 /** What an edge says of itself to the others. */
 export interface EdgeReport {
   readonly version: string;
+  /** Latitude and longitude; null when its file does not say. */
+  readonly location: Location | null;
   /** The move for which it holds writes; null when it sends them. */
   readonly holds: string | null;
   /** Writes that it has sent and that have not ended. */
@@ -70,6 +75,7 @@ function isFormerLife({ id, key, live }: KnownEdge, known: readonly KnownEdge[])
 
 const SILENT: EdgeReport = {
   version: "unknown",
+  location: null,
   holds: null,
   writesUnderWay: 0,
   drill: null,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { decisionAnswer, explanationAnswer } from "../../src/admin/decision-messages.ts";
+import { decisionAnswer, explanationAnswer, recentAnswer } from "../../src/admin/decision-messages.ts";
 import { problemAnswer } from "../../src/admin/message-parts.ts";
 import {
   configAnswer,
@@ -30,6 +30,7 @@ const CALLS = [
   "POST /v1/write-region",
   "GET /v1/schedule",
   "POST /v1/explain",
+  "GET /v1/decisions",
   "GET /v1/decisions/{requestId}",
   "POST /v1/pins/lookup",
   "POST /v1/pins/release",
@@ -95,6 +96,7 @@ describe("the admin API", () => {
       consistency: "strict",
       redis: "off",
       edges: 1,
+      caller: { name: "local", role: "operator" },
     });
   });
 
@@ -136,6 +138,23 @@ describe("the admin API", () => {
     assert.equal(request.id, record.id);
     assert.deepEqual(request.attempts, record.attempts);
     assert.equal(explanation?.regions.find(({ verdict }) => verdict === "serves")?.id, "eu-west");
+  });
+
+  it("lists the latest decisions briefly, without what they were made of", async () => {
+    for (const id of ["first", "second", "third"]) edge.requests.set(id, { ...recordOf(null), id });
+    const { json } = await edge.call("GET", "/v1/decisions?limit=2");
+    const { decisions } = recentAnswer.parse(json);
+    assert.deepEqual(
+      decisions.map(({ id, attempts }) => [id, attempts]),
+      [
+        ["third", 1],
+        ["second", 1],
+      ],
+    );
+    for (const limit of ["0", "201", "all"]) {
+      const { status } = await edge.call("GET", `/v1/decisions?limit=${limit}`);
+      assert.equal(status, 400, limit);
+    }
   });
 
   it("has no explanation of a request that was refused before it was routed", async () => {

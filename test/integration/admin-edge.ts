@@ -91,7 +91,12 @@ export async function adminEdge(given: object = {}, admissions = new AdmissionSt
   });
   const holds = () => topology.get().move?.id ?? null;
   hash.say(() =>
-    JSON.stringify(reportOf(table, { holds: holds(), writesUnderWay: 0, rates: [], drill: drills.said })),
+    JSON.stringify(
+      reportOf(table, {
+        ...{ location: config.get().edge.location ?? null, holds: holds(), writesUnderWay: 0 },
+        ...{ rates: [], drill: drills.said },
+      }),
+    ),
   );
   const pins = new Pins(config.get(), { clock: systemClock, events, store: null });
   const identities = new Identities(config.get().consistency.identity, [SECRET]);
@@ -121,7 +126,10 @@ export async function adminEdge(given: object = {}, admissions = new AdmissionSt
     drills,
     schedule: () => ({ maintenance: [], drills: [] }),
     pins,
-    decisions: { get: (id) => edge.requests.get(id) ?? null },
+    decisions: {
+      get: (id) => edge.requests.get(id) ?? null,
+      recent: (count) => [...edge.requests.values()].toReversed().slice(0, count),
+    },
     metrics: { contentType: "text/plain; version=0.0.4", render: async () => "meridian_build_info 1\n" },
     inputs: async (described) => inputsOf(described, config, table),
     reload: async () => edge.reloadAnswer,

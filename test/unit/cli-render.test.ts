@@ -101,6 +101,7 @@ describe("a drain in words", () => {
     id: "eu",
     role: "replica",
     jurisdiction: null,
+    location: null,
     weight: 100,
     health: "up",
     admission: "draining",
@@ -126,6 +127,7 @@ describe("a drain in words", () => {
     edges: 1,
     consistency: "strict",
     redis: "off",
+    caller: null,
   };
   const since = "2026-01-01T00:00:00.000Z";
   const rows: [string, RegionAnswer["drain"], string[]][] = [

@@ -7,7 +7,7 @@ import { type Glance, topLines } from "../../src/cli/top-text.ts";
 
 const STATUS: StatusAnswer = {
   ...{ edge: "edge-1", version: "0.1.0", uptimeSeconds: 61, configVersion: 1, epoch: 4, writeRegion: "us" },
-  ...{ mode: "rw", move: null, consistency: "strict", redis: "up", edges: 3 },
+  ...{ mode: "rw", move: null, consistency: "strict", redis: "up", caller: null, edges: 3 },
 };
 
 const region = (id: string, requestsPerSecond: number): RegionAnswer => ({
@@ -15,6 +15,7 @@ const region = (id: string, requestsPerSecond: number): RegionAnswer => ({
     id,
     role: "replica",
     jurisdiction: null,
+    location: null,
     weight: 100,
     health: "up",
     admission: "open",
