@@ -50,13 +50,22 @@ export class Connection extends Client implements UsedConnection {
     return this.#present.requests > 1;
   }
 
+  /** Whether no request is under way or waits. */
+  get isIdle(): boolean {
+    return this.stats.size === 0;
+  }
+
+  get isOpen(): boolean {
+    return this.#present.socket?.destroyed === false;
+  }
+
   get brokeOff(): boolean {
     return (this.#present.socket?.errored ?? null) !== null;
   }
 
   /** Whoever comes next gets another connection; a request that is under way keeps this one. */
   #letGo(): void {
-    if (this.stats.size === 0) this.#present.socket?.destroy();
+    if (this.isIdle) this.#present.socket?.destroy();
   }
 }
 

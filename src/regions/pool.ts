@@ -1,7 +1,8 @@
 import { isIP } from "node:net";
-import { buildConnector, type Client, Pool } from "undici";
+import { buildConnector, type Client, type Pool } from "undici";
 import type { Config } from "../config/schema.ts";
 import { Connection } from "./connection.ts";
+import { Http1Pool } from "./http1-pool.ts";
 import { Http2Pool, type Http2PoolSettings } from "./http2-pool.ts";
 import { names } from "./lookup.ts";
 import { askedName, bare, secureOptions, type Transport } from "./transport.ts";
@@ -21,17 +22,12 @@ const KEEP_ALIVE_MAX_MS = 30_000;
 /** Where requests to one endpoint go. */
 export type RequestPool = Pick<Pool, "close" | "closed" | "destroy" | "dispatch">;
 
-/**
- * Connections for real traffic to one endpoint; one pool each, since undici's BalancedPool can stick to
- * a dead upstream (nodejs/undici#4839). Over HTTP/1.1 there is no pipelining: one request's fate is its own.
- */
+/** Connections for real traffic to one endpoint; one pool each, since undici's BalancedPool can stick to a dead upstream (nodejs/undici#4839). */
 export function createPool(transport: Transport, settings: PoolSettings): RequestPool {
   const connect = connectorTo(transport, settings.connectTimeout);
   const { connectionsPerEndpoint: connections, maxHeaderBytes } = settings;
   if (transport.http2 !== "never") return http2Pool(transport, connect, { connections, maxHeaderBytes });
-  return new Pool(transport.url, {
-    connections,
-    factory: (url, options) => connectionTo(url, options, connect),
+  const options: Client.Options = {
     pipelining: 1,
     allowH2: false,
     headersTimeout: settings.responseTimeout,
@@ -39,7 +35,8 @@ export function createPool(transport: Transport, settings: PoolSettings): Reques
     maxHeaderSize: maxHeaderBytes,
     keepAliveTimeout: KEEP_ALIVE_MS,
     keepAliveMaxTimeout: KEEP_ALIVE_MAX_MS,
-  });
+  };
+  return new Http1Pool(connections, () => connectionTo(transport.url, options, connect));
 }
 
 /** The time-out is the probe's own. */
