@@ -15,10 +15,9 @@ export function isEventStream(
   status: number,
   headers: Record<string, string | string[] | undefined>,
 ): boolean {
-  const [type = ""] = [headers["content-type"]].flat();
-  return (
-    method === "GET" && status === 200 && isEventStreamType(type) && headers["content-length"] === undefined
-  );
+  if (method !== "GET" || status !== 200 || headers["content-length"] !== undefined) return false;
+  const said = headers["content-type"];
+  return isEventStreamType((Array.isArray(said) ? said[0] : said) ?? "");
 }
 
 /**

@@ -33,6 +33,7 @@ const NO_TRAILER =
 export function soundTrailers(
   trailers: Readonly<Record<string, string | string[] | undefined>>,
 ): Record<string, string> | null {
+  if (Object.keys(trailers).length === 0) return null;
   const kept = Object.entries(trailers).filter(([name]) => !NO_TRAILER.test(name.toLowerCase()));
   return kept.length === 0 ? null : (Object.fromEntries(kept) as Record<string, string>);
 }

@@ -16,10 +16,20 @@ import {
 import type { Place } from "./gate.ts";
 import { type HeaderList, type RegionHead, readRegionHead } from "./headers.ts";
 import type { InboundResponse } from "./inbound.ts";
+import { type Letter, sendWithOthers } from "./outbox.ts";
 import { Upload, type UploadTerms } from "./upload.ts";
 
 /** Interim answers before the answer; each restarts the time-out, so that without an end there would be none. */
 const MAX_INTERIM = 32;
+
+/** The end of an answer up to so long goes out as one string with its head: one write of one piece costs less than one of two. */
+const SHORT_BYTES = 8_192;
+
+/**
+ * undici looks for a server's name in the Host of each request that comes without one, in clear too, by an expression for
+ * every form of IP address.
+ */
+const NO_SERVERNAME = "in-clear";
 
 /** How long a client may take to read the rest of a stream that was ended. */
 const REST_MS = 10_000;
@@ -31,7 +41,8 @@ export interface Outgoing {
   readonly url: string;
   readonly headers: HeaderList;
   readonly body: RequestBody;
-  readonly upload: UploadTerms;
+  /** Null when it has no body. */
+  readonly upload: UploadTerms | null;
   /** Cut it when the client leaves; otherwise it is finished, for its outcome is wanted. */
   readonly cutWhenGone: boolean;
   /** Over a new connection: one that had been kept has just died under the same request. */
@@ -65,10 +76,10 @@ export function forward(outgoing: Outgoing, res: InboundResponse, clock: Clock):
           method: method as Dispatcher.HttpMethod,
           path: url,
           headers,
-          body: body.present ? body.stream(relay.upload) : null,
+          body: relay.upload === null ? null : body.stream(relay.upload),
           headersTimeout: outgoing.responseTimeoutMs,
           bodyTimeout: outgoing.idleTimeoutMs,
-          ...(servername === null ? {} : { servername }),
+          servername: servername ?? NO_SERVERNAME,
         } as Dispatcher.DispatchOptions,
         relay,
       );
@@ -82,8 +93,8 @@ export function forward(outgoing: Outgoing, res: InboundResponse, clock: Clock):
  * Carries one answer from undici's parser to the client's socket, with back-pressure. Three parties may end it at
  * any moment: the region, the client, and the hold on the head; all of them end in {@link Relay.#finish}, once.
  */
-class Relay implements ConnectionHandler {
-  readonly upload: Upload;
+class Relay implements ConnectionHandler, Letter {
+  readonly upload: Upload | null;
   readonly #outgoing: Outgoing;
   readonly #res: InboundResponse;
   readonly #clock: Clock;
@@ -99,8 +110,10 @@ class Relay implements ConnectionHandler {
   #interim = 0;
   /** Whether the answer's end is the connection's. */
   #endless = false;
-  /** Whether a byte of the answer's body was given to the client. */
+  /** Whether anything of the answer may have been sent to the client. */
   #hasBegun = false;
+  /** The first of the body, until all is read that came with it: most answers are whole by then, and one write. */
+  #first: Buffer | null = null;
   #status: number | null = null;
   #headAtMs: number | null = null;
   /** What came while the head was held: undici cannot pause an answer to HEAD, nor one in a single packet. */
@@ -125,9 +138,13 @@ class Relay implements ConnectionHandler {
     this.#clock = clock;
     this.#resolve = resolve;
     this.#startedAtMs = clock.now();
-    const lost = () => this.fail(new ClientStalled("the client sent its body too slowly"));
-    this.upload = new Upload(outgoing.upload, () => clock.now(), lost);
+    this.upload = outgoing.upload === null ? null : this.#uploadOn(outgoing.upload);
     res.once("close", this.#onClose);
+  }
+
+  #uploadOn(terms: UploadTerms): Upload {
+    const lost = () => this.fail(new ClientStalled("the client sent its body too slowly"));
+    return new Upload(terms, () => this.#clock.now(), lost);
   }
 
   get wantsFresh(): boolean {
@@ -199,22 +216,15 @@ class Relay implements ConnectionHandler {
     trailers: Record<string, string | string[] | undefined>,
   ): void {
     // Only a connection that was closed as it should says that this was all (RFC 9112 §8).
-    if (this.#endless && this.#connection?.brokeOff) {
-      this.#afterHead(() => this.#finish(new CutOff("the connection broke off")));
-      return;
-    }
-    this.#afterHead(() => {
-      if (!this.#res.destroyed) {
-        const sent = soundTrailers(trailers);
-        if (sent !== null) this.#res.addTrailers(sent);
-        this.#res.end();
-      }
-      this.#finish(null);
-    });
+    if (this.#endless && this.#connection?.brokeOff)
+      this.onResponseError(null, new CutOff("the connection broke off"));
+    else if (this.#phase === "holding") this.#ending = () => this.#complete(trailers);
+    else this.#complete(trailers);
   }
 
   onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
-    this.#afterHead(() => this.#finish(error));
+    if (this.#phase === "holding") this.#ending = () => this.#finish(error);
+    else this.#finish(error);
   }
 
   /** Ends the attempt from our side. */
@@ -236,30 +246,58 @@ class Relay implements ConnectionHandler {
       }
     }
     this.#phase = "streaming";
-    this.upload.answered();
+    this.upload?.answered();
     const held = this.#held;
     this.#held = [];
     this.#stream?.begin(this.#outgoing.streams);
     for (const chunk of held) this.#pass(chunk);
     this.#ending?.();
-    queueMicrotask(() => this.#sendHeadAlone());
+    process.nextTick(Relay.#sendBeginning, this);
     if (this.#patience === null) this.#controller?.resume();
   }
 
   /** Node keeps a head back for the first of its body, which may be long in coming, or never come whole. */
-  #sendHeadAlone(): void {
-    if (this.#phase === "streaming" && !this.#hasBegun && !this.#res.destroyed) this.#res.flushHeaders();
+  static #sendBeginning(relay: Relay): void {
+    if (relay.#phase !== "streaming" || relay.#hasBegun) return;
+    const first = relay.#first;
+    relay.#first = null;
+    if (first !== null) relay.#write(first);
+    else if (!relay.#res.destroyed) relay.#res.flushHeaders();
+    relay.#hasBegun = true;
   }
 
-  #afterHead(ending: () => void): void {
-    if (this.#phase === "holding") this.#ending = ending;
-    else ending();
+  /** The region has answered to its end. */
+  #complete(trailers: Record<string, string | string[] | undefined>): void {
+    if (!this.#res.destroyed) {
+      const sent = soundTrailers(trailers);
+      if (sent !== null) this.#res.addTrailers(sent);
+      sendWithOthers(this);
+    }
+    this.#finish(null);
+  }
+
+  /** The end of the answer, with the first of its body where that is the last too. */
+  send(): void {
+    if (this.#res.destroyed) return;
+    const last = this.#first;
+    this.#first = null;
+    if (last === null) this.#res.end();
+    else if (last.length > SHORT_BYTES) this.#res.end(last);
+    else this.#res.end(last.toString("latin1"), "latin1");
   }
 
   #pass(chunk: Buffer): void {
     const stream = this.#stream;
-    this.#write(stream === null ? chunk : stream.take(chunk));
+    this.#give(stream === null ? chunk : stream.take(chunk));
     if (stream?.isDone) this.#endStream();
+  }
+
+  #give(chunk: Buffer): void {
+    const first = this.#first;
+    this.#first = null;
+    if (first !== null) this.#write(first);
+    if (first !== null || this.#hasBegun) this.#write(chunk);
+    else this.#first = chunk;
   }
 
   /** When the client does not keep up, the region waits; when it does not read at all, it has stalled. */
@@ -322,7 +360,7 @@ class Relay implements ConnectionHandler {
     if (this.#phase !== "streaming") return;
     const res = this.#res;
     const controller = this.#controller;
-    res.end();
+    sendWithOthers(this);
     const lost = setTimeout(() => res.destroy(), REST_MS).unref();
     res.once("close", () => clearTimeout(lost));
     this.#finish(null);

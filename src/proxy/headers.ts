@@ -167,6 +167,8 @@ export interface RegionHead {
   readonly status: number;
   /** What the client gets, before our own headers. */
   readonly headers: HeaderList;
+  /** Of the body; the first line of several, empty without any. */
+  readonly contentType: string;
   readonly word: RegionWord;
 }
 
@@ -178,6 +180,7 @@ export function readRegionHead(raw: readonly (Buffer | string)[], status: number
   let position: Position | null = null;
   let principal: string | null = null;
   let nominated: ReadonlySet<string> | null = null;
+  let contentType: string | null = null;
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const name = text(raw[i]);
     const key = name.toLowerCase();
@@ -187,6 +190,7 @@ export function readRegionHead(raw: readonly (Buffer | string)[], status: number
     else if (key === "x-meridian-position") position = readPosition(value);
     else if (key === "x-meridian-principal") principal = value || null;
     else if (key === "set-cookie") setCookies.push(value);
+    else if (key === "content-type") contentType ??= value;
     if (HOP_BY_HOP.has(key) || key.startsWith(OWN_PREFIX)) continue;
     // RFC 9110 §8.6: a 204 has no content and must not announce any.
     if (key === "content-length" && status === 204) continue;
@@ -195,6 +199,7 @@ export function readRegionHead(raw: readonly (Buffer | string)[], status: number
   return {
     status,
     headers: nominated ? without(headers, nominated) : headers,
+    contentType: contentType ?? "",
     word: { wrote, position, principal, setCookies },
   };
 }
@@ -231,7 +236,10 @@ function text(value: Buffer | string | undefined): string {
 }
 
 function portOf(host: string): string | undefined {
-  return isIPv6(host) ? undefined : /:(\d+)$/.exec(host)?.[1];
+  // Most hosts are seen to be no IPv6 address by their first colon, and the expression for one is long.
+  const colon = host.indexOf(":");
+  if (colon === -1 || (colon !== host.lastIndexOf(":") && isIPv6(host))) return undefined;
+  return /:(\d+)$/.exec(host)?.[1];
 }
 
 /** A request id goes into logs and URLs, so only a modest one is taken over. */

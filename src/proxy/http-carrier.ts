@@ -109,10 +109,9 @@ export class HttpCarrier implements Carrier {
       const atEndpoint = connection instanceof Promise ? await connection : connection;
       if (atEndpoint === null) return refused("no_connection");
       try {
-        return (
-          (await this.#missed(exchange, endpoint)) ??
-          (await this.#forward(exchange, endpoint, [inRegion, atEndpoint]))
-        );
+        const missing = this.#missed(exchange, endpoint);
+        const missed = missing === null ? null : await missing;
+        return missed ?? (await this.#forward(exchange, endpoint, [inRegion, atEndpoint]));
       } finally {
         atEndpoint.leave();
         if (this.answered) this.body.discard();
@@ -144,10 +143,8 @@ export class HttpCarrier implements Carrier {
     const { method, target, passage, settings } = exchange;
     const { proxy, limits } = settings.config;
     const isHttp2 = endpoint.transport.http2 !== "never";
-    const own = [
-      ...epochHeaders(exchange),
-      ...(isHttp2 && takesTrailers(this.#req) ? ["te", "trailers"] : []),
-    ];
+    const own = epochHeaders(exchange);
+    if (isHttp2 && takesTrailers(this.#req)) own.push("te", "trailers");
     const pace = isHttp2 && isCall(this.#req) ? AS_SLOW_AS_IT_LIKES : limits.slowBodies;
     return forward(
       {
@@ -156,11 +153,13 @@ export class HttpCarrier implements Carrier {
         url: target.url,
         headers: requestHeaders(this.#req, passage, own),
         body: this.body,
-        upload: {
-          limitBytes: proxy.maxBodyBytes,
-          pace: { idleMs: proxy.idleTimeout, graceMs: pace.grace, bytesPerSecond: pace.bytesPerSecond },
-          places,
-        },
+        upload: this.body.present
+          ? {
+              limitBytes: proxy.maxBodyBytes,
+              pace: { idleMs: proxy.idleTimeout, graceMs: pace.grace, bytesPerSecond: pace.bytesPerSecond },
+              places,
+            }
+          : null,
         cutWhenGone: isRepeatable(exchange),
         fresh: exchange.attempts.at(-1)?.result.stale ?? false,
         servername: endpoint.transport.servername,

@@ -24,6 +24,8 @@ export class Http1 {
     this.#handlers = handlers;
     this.#server = createServer({
       maxHeaderSize: config.proxy.maxHeaderBytes,
+      // Without a body there is none to read, and the end of it need not be told.
+      optimizeEmptyRequests: true,
       connectionsCheckingInterval: LOOK_MS,
       // An upload may take as long as it likes as long as it moves; `idleTimeout` ends one that does not.
       requestTimeout: 0,

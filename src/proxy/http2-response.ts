@@ -79,10 +79,10 @@ export class Http2Response implements InboundResponse {
     return this.#isBodiless || this.#stream.write(chunk);
   }
 
-  end(chunk?: string): void {
+  end(chunk?: string | Buffer, encoding: "latin1" | "utf8" = "utf8"): void {
     this.#isEnded = true;
     if (chunk === undefined || this.#isBodiless) this.#stream.end();
-    else this.#stream.end(chunk);
+    else this.#stream.end(chunk, encoding);
     // Of a body that nobody has asked for the rest is not wanted; the client may go on sending otherwise.
     if (!this.req.complete) this.#stream.once("finish", () => setImmediate(() => this.req.destroy()));
   }

@@ -48,7 +48,10 @@ export interface InboundResponse {
   flushHeaders(): unknown;
   /** False when the client does not keep up; then `drain` follows, or `close`. */
   write(chunk: Buffer): boolean;
-  end(chunk?: string): unknown;
+  end(): unknown;
+  end(chunk: string | Buffer): unknown;
+  /** Each character is a byte. */
+  end(chunk: string, encoding: "latin1"): unknown;
   addTrailers(trailers: Readonly<Record<string, string>>): unknown;
   writeEarlyHints(hints: { link: string | string[] }): unknown;
   writeContinue(): unknown;

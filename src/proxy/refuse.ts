@@ -31,7 +31,8 @@ export function refuse(
   if (status === 503) headers.push("retry-after", RETRY_AFTER_SECONDS);
   if (close) headers.push("connection", "close");
   res.writeHead(status, STATUS_CODES[status] ?? "", headers);
-  res.end(res.req.method === "HEAD" ? undefined : body);
+  if (res.req.method === "HEAD") res.end();
+  else res.end(body);
 }
 
 /** The same for a bare socket: an upgrade, or bytes that are not HTTP. The socket is closed afterwards. */

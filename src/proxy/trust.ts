@@ -3,9 +3,11 @@ import { BlockList, isIPv6 } from "node:net";
 /** Peers whose forwarding headers are believed; everybody else's are replaced. */
 export class TrustedProxies {
   readonly #list = new BlockList();
+  readonly #isEmpty: boolean;
 
   /** @param networks addresses (`10.0.0.1`) and networks (`10.0.0.0/8`), validated by the configuration */
   constructor(networks: readonly string[]) {
+    this.#isEmpty = networks.length === 0;
     for (const network of networks) {
       const [address = "", prefix] = network.split("/");
       const family = isIPv6(address) ? "ipv6" : "ipv4";
@@ -15,7 +17,7 @@ export class TrustedProxies {
   }
 
   trusts(address: string | undefined): boolean {
-    if (address === undefined) return false;
+    if (this.#isEmpty || address === undefined) return false;
     return this.#list.check(address, isIPv6(address) ? "ipv6" : "ipv4");
   }
 }

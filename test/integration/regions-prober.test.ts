@@ -64,7 +64,9 @@ function health(table: RegionTable): Record<string, string> {
 async function get(table: RegionTable, region: string): Promise<string> {
   const endpoint = table.pick(region, new Set(), Math.random);
   assert.ok(endpoint);
-  const { body } = await request(endpoint.origin, { dispatcher: endpoint.dispatcher as unknown as Dispatcher });
+  const { body } = await request(endpoint.origin, {
+    dispatcher: endpoint.dispatcher as unknown as Dispatcher,
+  });
   return body.text();
 }
 
@@ -216,7 +218,9 @@ test("a request whose endpoint is removed between its pick and its dispatch is s
   assert.ok(endpoint);
   table.configure(configOf({ two: [two.origin] }));
   await sleep(50);
-  const { body } = await request(endpoint.origin, { dispatcher: endpoint.dispatcher as unknown as Dispatcher });
+  const { body } = await request(endpoint.origin, {
+    dispatcher: endpoint.dispatcher as unknown as Dispatcher,
+  });
   assert.equal(await body.text(), "served");
 });
 
@@ -238,7 +242,9 @@ test("no request fails while reloads turn the pools of its region over", async (
       // As a write that waits for its pin.
       if (Math.random() < 0.3) await sleep(Math.random() * 30);
       table.started(endpoint);
-      const { body } = await request(endpoint.origin, { dispatcher: endpoint.dispatcher as unknown as Dispatcher });
+      const { body } = await request(endpoint.origin, {
+        dispatcher: endpoint.dispatcher as unknown as Dispatcher,
+      });
       served[(await body.text()) as "a" | "b"] += 1;
       table.finished(endpoint);
     }
