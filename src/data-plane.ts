@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Clock, systemClock } from "./clock.ts";
 import type { Config } from "./config/schema.ts";
@@ -39,6 +38,8 @@ export interface DataPlaneParts {
   readonly writes: WriteGate;
   readonly traffic: TrafficMeter;
   readonly vitals: Vitals;
+  /** Signs where the configuration gives no secrets. */
+  readonly generatedSecret: string;
 }
 
 /** What clients meet, put together: the ports, and everything between them and the regions. */
@@ -52,7 +53,6 @@ export class DataPlane {
   readonly #server: EdgeServer;
   readonly #requests: RequestHandler;
   readonly #sessions: Sessions;
-  readonly #generatedSecret = randomBytes(32).toString("base64url");
   readonly #edgeId: string;
   #settings: Settings;
   #isStopping = false;
@@ -179,7 +179,6 @@ export class DataPlane {
   }
 
   #prepare(config: Config): Settings {
-    const secrets = config.secrets.length > 0 ? config.secrets : [this.#generatedSecret];
-    return prepareSettings(config, this.#edgeId, secrets, this.#parts.clock);
+    return prepareSettings(config, this.#edgeId, this.#parts);
   }
 }

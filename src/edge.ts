@@ -1,4 +1,5 @@
-import type { AdminParts, ReloadAnswer } from "./admin/parts.ts";
+import { randomBytes } from "node:crypto";
+import type { AdminParts, Readiness, ReloadAnswer } from "./admin/parts.ts";
 import { createAdmin } from "./admin/server.ts";
 import { CertificateWatch } from "./certificate-watch.ts";
 import { type Clock, systemClock } from "./clock.ts";
@@ -20,10 +21,9 @@ import type { Logger } from "./observe/log.ts";
 import { Metrics } from "./observe/metrics.ts";
 import { ResidencyWatch } from "./observe/residency-watch.ts";
 import { ProcessVitals } from "./observe/vitals.ts";
+import { type Plane, planeGauges } from "./plane.ts";
 import { describedInputs } from "./proxy/inputs.ts";
-import type { LongLived } from "./proxy/long-lived.ts";
 import type { Vitals } from "./proxy/overload.ts";
-import type { TunnelHandler } from "./proxy/tunnel.ts";
 import { WriteGate } from "./proxy/write-gate.ts";
 import { Drains } from "./regions/drains.ts";
 import { Prober } from "./regions/probes.ts";
@@ -34,6 +34,18 @@ import type { Admission } from "./routing/region.ts";
 import { TrafficMeter } from "./routing/traffic.ts";
 import { Shared } from "./shared.ts";
 import { version } from "./version.ts";
+import { workersOf } from "./workers/shares.ts";
+import { WorkerPlane } from "./workers/worker-plane.ts";
+
+/** They add up; the process that leads them carries nothing. */
+const MEASURED_BY_WORKERS = {
+  tunnels: () => new Map<string, number>(),
+  streams: () => new Map<string, number>(),
+  connections: () => ({}),
+  connectionsMost: () => 0,
+  overload: () => [],
+  regionLoad: () => ({ inFlight: 0, queued: 0 }),
+};
 
 export interface EdgeOptions {
   readonly config: Config;
@@ -43,6 +55,8 @@ export interface EdgeOptions {
   /** Where a reload reads; null when there is no file. */
   readonly configFile?: string | null;
   readonly logLinesDropped?: () => number;
+  /** Takes whole lines of the logs of workers. */
+  readonly logged?: (lines: string) => void;
   /** For proofs: another time than the system's. */
   readonly clock?: Clock;
   /** For proofs: how this process is said to be. */
@@ -78,7 +92,9 @@ export class Edge {
   readonly #shared: Shared;
   readonly #member: Member;
   readonly #prober: Prober;
-  readonly #plane: DataPlane;
+  readonly #plane: Plane;
+  /** The same where it is in workers; else null. */
+  readonly #workers: WorkerPlane | null;
   readonly #vitals = new ProcessVitals();
   readonly #drains: Drains;
   readonly #admin: ReturnType<typeof createAdmin>;
@@ -129,10 +145,17 @@ export class Edge {
     });
 
     const { table, pins: held, topology } = this;
-    this.#plane = new DataPlane(config, {
-      ...{ clock, events, table, pins: held, topology, writes, traffic: this.#traffic },
-      vitals: options.vitals ?? this.#vitals,
-    });
+    const generatedSecret = randomBytes(32).toString("base64url");
+    const shared = { clock, events, table, pins: held, generatedSecret };
+    const workers = workersOf(config);
+    const logged = options.logged ?? (() => {});
+    this.#workers = workers === 1 ? null : new WorkerPlane(workers, config, { ...shared, logged });
+    this.#plane =
+      this.#workers ??
+      new DataPlane(config, {
+        ...{ ...shared, topology, writes, traffic: this.#traffic },
+        vitals: options.vitals ?? this.#vitals,
+      });
     this.#drains = new Drains({
       clock,
       view: () => this.table.view,
@@ -168,11 +191,11 @@ export class Edge {
     return Object.values(this.#plane.connections).reduce((sum, open) => sum + open, 0);
   }
 
-  get tunnels(): TunnelHandler {
+  get tunnels(): Plane["tunnels"] {
     return this.#plane.tunnels;
   }
 
-  get streams(): LongLived {
+  get streams(): Plane["streams"] {
     return this.#plane.streams;
   }
 
@@ -250,15 +273,27 @@ export class Edge {
     return found && `${found.why}. ${found.instead}`;
   }
 
+  /** Processes that listen for clients. */
+  get #listening(): number {
+    if (this.#state !== "ready") return 0;
+    return this.#workers?.workers.listening ?? 1;
+  }
+
+  #readiness(): Readiness {
+    const { causes: overload } = this.#plane.overload;
+    if (this.#state !== "ready") return { ready: false, reasons: [this.#state], overload };
+    const isServed = this.#listening > 0;
+    return { ready: isServed, reasons: isServed ? [] : ["no worker listens"], overload };
+  }
+
   #measure(): Metrics {
+    const workers = this.#workers;
     const gauges = {
       view: () => this.table.view,
-      tunnels: () => this.tunnels.counts(),
-      streams: () => this.streams.counts(),
-      connections: () => this.#plane.connections,
-      connectionsMost: () => this.#plane.limits.most,
-      overload: () => this.#plane.overload.causes,
-      regionLoad: (region: string) => this.#plane.regionLoad(region),
+      ...(workers === null
+        ? planeGauges(this.#plane)
+        : { ...MEASURED_BY_WORKERS, others: () => workers.metrics() }),
+      workers: () => ({ listening: this.#listening, restarts: workers?.workers.restarts ?? 0 }),
       pinsActive: () => this.pins.activeCount(),
       pinStorms: () => this.pins.stormCount(),
       fleet: () => this.#member.gauges(),
@@ -284,8 +319,8 @@ export class Edge {
       edges: () => this.#member.edges(),
       drills: this.drills,
       schedule: () => this.calendar.status(),
-      pins: this.pins,
-      decisions: new DecisionRing(this.events),
+      pins: this.#workers?.pins ?? this.pins,
+      decisions: this.#workers?.decisions ?? new DecisionRing(this.events),
       metrics: this.#metrics,
       inputs: (request) =>
         describedInputs(request, this.#plane.settings, this.table.view, {
@@ -294,17 +329,14 @@ export class Edge {
         }),
       reload: (options) => this.reload(options),
       warnings: () => this.#reloader.warnings,
-      readiness: () => ({
-        ready: this.#state === "ready",
-        reasons: this.#state === "ready" ? [] : [this.#state],
-        overload: this.#plane.overload.causes,
-      }),
+      readiness: () => this.#readiness(),
       status: () => ({
         edge: this.config.get().edge.id,
         version,
         uptimeSeconds: (systemClock.now() - this.#startedAtMs) / 1_000,
         mode: this.table.view.moving ? "ro" : "rw",
         redis: this.#shared.redis,
+        workers: this.#listening,
       }),
       there: (region) => this.#plane.populations(region),
       traffic: () => this.#member.traffic(),

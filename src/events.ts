@@ -148,6 +148,14 @@ export interface EdgeEvents {
   adminRefused: { readonly fault: AccessFault };
   /** Somebody gave so many wrong tokens that the admin API does not listen to that address for a while. */
   lockedOut: { readonly address: string; readonly wrongTokens: number; readonly lastsMs: number };
+  /** A worker listens; has ended, though nobody asked it to, and when another takes its place. */
+  workerStarted: { readonly worker: number; readonly pid: number };
+  workerEnded: {
+    readonly worker: number;
+    readonly pid: number;
+    readonly why: string;
+    readonly againInMs: number;
+  };
   /** Something works and is probably not what one wants. `what` is one of a few phrases. */
   warned: { readonly what: string; readonly detail: string };
   /** A bug of ours that nobody caught; the edge goes on. */

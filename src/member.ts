@@ -152,6 +152,7 @@ export class Member {
     return reportOf(table, {
       ...{ holds: this.move?.id ?? null, writesUnderWay: writes.underWay, rates: rates() },
       location: config.get().edge.location ?? null,
+      worker: null,
       drill: this.drills.said,
     });
   }

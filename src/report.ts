@@ -34,7 +34,7 @@ export function drillSettingOf(
   fleet: { readonly edges: readonly KnownEdge[]; readonly isHeldDown: boolean },
 ): DrillSetting {
   const { mode, after } = config.failover;
-  const others = fleet.edges.filter((edge) => edge.live && !edge.isSelf);
+  const others = fleet.edges.filter((edge) => edge.live && !edge.isSelf && edge.worker === null);
   const seenDown = others.flatMap(({ id: edge, regions: seen }) =>
     Object.entries(seen).flatMap(([region, { health }]) => (health === "down" ? [{ edge, region }] : [])),
   );

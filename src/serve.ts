@@ -36,7 +36,8 @@ export async function serveCommand(file: string, err: TextSink): Promise<0 | 1> 
   try {
     const configFile = file === "-" ? null : file;
     const logLinesDropped = (): number => sink.dropped;
-    const starting = startEdge({ config, warnings, log, configFile, logLinesDropped });
+    const logged = (lines: string): void => sink.write(lines);
+    const starting = startEdge({ config, warnings, log, configFile, logLinesDropped, logged });
     const edge = await Promise.race([starting, uncaught.early]);
     uncaught.goOn(edge.events);
     const { httpUrl: http, httpsUrl: https, adminUrl: admin } = edge;

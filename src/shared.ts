@@ -26,21 +26,21 @@ export class Shared {
   /** Hears that there is news in the hash; a connection that listens can do nothing else. */
   readonly #listener: RedisClient | null;
 
-  constructor(current: CurrentConfig, events: EventBus) {
-    const config = current.get();
-    const { redis, edge } = config;
-    this.#client = redis === undefined ? null : connectRedis(redis, edge.id);
-    this.#listener = redis === undefined ? null : connectRedis(redis, edge.id);
+  /** @param name what the others call this process */
+  constructor(current: CurrentConfig, events: EventBus, name = current.get().edge.id) {
+    const { redis } = current.get();
+    this.#client = redis === undefined ? null : connectRedis(redis, name);
+    this.#listener = redis === undefined ? null : connectRedis(redis, name);
     if (redis === undefined || this.#client === null) {
       this.pins = null;
       this.feed = null;
-      this.hash = new MemoryHash(edge.id);
+      this.hash = new MemoryHash(name);
       return;
     }
     const tells = () => current.get().consistency.mode === "bounded";
     this.pins = guardRedis(this.#client, redis.namespace, { clock: systemClock, events, tells });
-    this.feed = feedOf(redis, edge.id, events);
-    const options = { edgeId: edge.id, listener: this.#listener, isUrgent: isMoving };
+    this.feed = feedOf(redis, name, events);
+    const options = { edgeId: name, listener: this.#listener, isUrgent: isMoving };
     this.hash = new RedisHash(this.#client, redis.namespace, options);
   }
 

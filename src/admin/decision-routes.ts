@@ -28,8 +28,8 @@ export function addDecisionRoutes(app: AdminApp, parts: AdminParts): void {
     querystring: recentQuery,
     response: { 200: recentAnswer },
   };
-  app.get("/v1/decisions", { config, schema: recent }, ({ query }) => ({
-    decisions: parts.decisions.recent(query.limit).map(briefly),
+  app.get("/v1/decisions", { config, schema: recent }, async ({ query }) => ({
+    decisions: (await parts.decisions.recent(query.limit)).map(briefly),
   }));
 
   const did = {
@@ -37,8 +37,8 @@ export function addDecisionRoutes(app: AdminApp, parts: AdminParts): void {
     params: requestParams,
     response: { 200: decisionAnswer },
   };
-  app.get("/v1/decisions/:requestId", { config, schema: did }, ({ params: { requestId } }) => {
-    const record = parts.decisions.get(requestId);
+  app.get("/v1/decisions/:requestId", { config, schema: did }, async ({ params: { requestId } }) => {
+    const record = await parts.decisions.get(requestId);
     if (record) return explained(record);
     throw new Refusal("unknown_request", `${requestId} is not among the last requests of this edge`);
   });

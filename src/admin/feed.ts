@@ -23,6 +23,8 @@ export const FEED_EVENTS = [
   "feedState",
   "configReloaded",
   "certificatesRenewed",
+  "workerStarted",
+  "workerEnded",
   "audited",
   "lockedOut",
 ] as const satisfies readonly (keyof EdgeEvents)[];

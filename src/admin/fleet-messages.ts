@@ -41,7 +41,8 @@ const seenRegion = z.strictObject({
 export const edgesAnswer = z.strictObject({
   edges: z.array(
     z.strictObject({
-      id: z.string(),
+      id: z.string().describe("`EDGE/N` for a worker."),
+      worker: z.int().nullable().describe("Which worker of an edge this is; null for an edge."),
       self: z.boolean().describe("Whether it is the one that answers."),
       live: z.boolean().describe("Heard of in the last four seconds."),
       seenMsAgo: z.number(),

@@ -45,6 +45,7 @@ export const statusAnswer = z.strictObject({
   consistency: z.enum(["strict", "bounded", "cookie", "off"]),
   redis: z.enum(["off", "up", "down"]),
   edges: z.int().describe("Edges that live, this one included."),
+  workers: z.int().describe("Processes of this edge that listen for clients."),
   caller: z
     .strictObject({ name: z.string(), role: z.enum(["viewer", "operator"]) })
     .nullable()

@@ -31,6 +31,8 @@ export interface EdgeStatus {
   /** `ro` while the write region moves. */
   readonly mode: "rw" | "ro";
   readonly redis: "off" | "up" | "down";
+  /** Processes that listen for clients. */
+  readonly workers: number;
 }
 
 export interface Readiness {
@@ -80,9 +82,9 @@ export interface AdminParts {
     release(pid: Pid): Promise<boolean>;
   };
   readonly decisions: {
-    get(requestId: string): RequestRecord | null;
+    get(requestId: string): RequestRecord | null | Promise<RequestRecord | null>;
     /** The latest first. */
-    recent(count: number): readonly RequestRecord[];
+    recent(count: number): readonly RequestRecord[] | Promise<readonly RequestRecord[]>;
   };
   readonly metrics: { readonly contentType: string; render(): Promise<string> };
   /** What this edge would decide by, were this request to arrive now; asks the pin store when it has to. */

@@ -82,12 +82,10 @@ function shownMove(move: Move | null) {
 function shownEdges({ edges, quorum }: ReturnType<AdminParts["edges"]>) {
   const { known, live, needed, down: writerDown, up: writerUp } = quorum;
   return {
-    edges: edges.map(
-      ({ id, isSelf, live: isLive, seenMsAgo, version, location, holds, writesUnderWay, regions }) => ({
-        ...{ id, self: isSelf, live: isLive, seenMsAgo: Math.round(seenMsAgo), version, location },
-        ...{ holdsWrites: holds !== null, writesUnderWay, regions },
-      }),
-    ),
+    edges: edges.map(({ id, worker, isSelf, live: isLive, seenMsAgo, version, location, ...said }) => ({
+      ...{ id, worker, self: isSelf, live: isLive, seenMsAgo: Math.round(seenMsAgo), version, location },
+      ...{ holdsWrites: said.holds !== null, writesUnderWay: said.writesUnderWay, regions: said.regions },
+    })),
     quorum: { known, live, needed, writerDown, writerUp },
   };
 }

@@ -39,6 +39,7 @@ export function headLine(status: StatusAnswer): string {
     `consistency ${status.consistency}`,
     `redis ${status.redis}`,
     ...(status.edges > 1 ? [`${status.edges} edges`] : []),
+    ...(status.workers > 1 ? [`${status.workers} workers`] : []),
   ].join(" · ");
 }
 

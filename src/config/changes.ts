@@ -19,7 +19,7 @@ interface Sides {
 
 /** Keys that are read once, at start: sockets, connections and names that others know this edge by. */
 const AT_START =
-  /^((listen\.http|admin|redis|edge\.id|proxy\.maxHeaderBytes)(\.|$)|listen\.https($|\.(host|port)$))/;
+  /^((workers|listen\.http|admin|redis|edge\.id|proxy\.maxHeaderBytes)(\.|$)|listen\.https($|\.(host|port)$))/;
 
 /** What differs, a line each: `regions.eu-west.weight: 100 -> 50`. Secrets are never shown, only that they changed. */
 export function configChanges(before: Config, after: Config): readonly string[] {

@@ -29,6 +29,7 @@ export const contradictions: readonly ConfigRule[] = [
   { about: ["consistency"], find: identityTwice },
   { about: ["routing"], find: headerIsOurs },
   { about: ["secrets", "consistency"], find: pinKeyIsSecret },
+  { about: ["workers", "redis"], find: workersWithoutRedis },
   { about: ["admin"], find: openAdmin },
   { about: ["admin"], find: tokenTwice },
   ...listenContradictions,
@@ -39,6 +40,14 @@ export const contradictions: readonly ConfigRule[] = [
 
 function finding(path: Path, message: string, hint: string): Finding {
   return { path, message, hint };
+}
+
+/** A user may write through one worker and read through another, and without Redis a process knows its own pins only. */
+function workersWithoutRedis({ workers, redis }: Config): readonly Finding[] {
+  if (workers === 1 || redis !== undefined) return [];
+  const message =
+    "without Redis the pins live in one process, and a user would miss what another has written";
+  return [finding(["workers"], message, "give redis.url, or remove workers")];
 }
 
 function noRegion(config: Config): readonly Finding[] {

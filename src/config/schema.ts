@@ -263,6 +263,12 @@ const log = z.strictObject({
 export const configSchema = z
   .strictObject({
     edge: edge.prefault({}).describe("This edge."),
+    workers: z
+      .union([z.int().min(1).max(256), z.literal("auto")])
+      .default(1)
+      .describe(
+        "Processes that carry requests, behind one admin API and one prober; auto: one for each processor. More than one needs redis.",
+      ),
     listen: listen.prefault({}).describe("Where clients come in."),
     admin: admin.prefault({}).describe("The admin API and its metrics."),
     secrets: z

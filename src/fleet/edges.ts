@@ -22,6 +22,8 @@ export interface EdgeReport {
   readonly version: string;
   /** Latitude and longitude; null when its file does not say. */
   readonly location: Location | null;
+  /** Which worker of an edge this is; null for an edge, that is for its only process or for the one that leads its workers. */
+  readonly worker: number | null;
   /** The move for which it holds writes; null when it sends them. */
   readonly holds: string | null;
   /** Writes that it has sent and that have not ended. */
@@ -76,6 +78,7 @@ function isFormerLife({ id, key, live }: KnownEdge, known: readonly KnownEdge[])
 const SILENT: EdgeReport = {
   version: "unknown",
   location: null,
+  worker: null,
   holds: null,
   writesUnderWay: 0,
   drill: null,
@@ -104,7 +107,9 @@ export interface Quorum {
   readonly up: number;
 }
 
-export function quorumOn(region: string | null, edges: readonly KnownEdge[]): Quorum {
+/** Workers have no eyes of their own: they see what the prober of their edge sees, and an edge is one voice however many it has. */
+export function quorumOn(region: string | null, said: readonly KnownEdge[]): Quorum {
+  const edges = said.filter(({ worker }) => worker === null);
   const live = edges.filter((edge) => edge.live);
   const seen = (wanted: readonly Health[]) =>
     live.filter(({ regions }) => wanted.includes(regions[region ?? ""]?.health ?? "unknown")).length;

@@ -21,10 +21,11 @@ export function logEvents(
   events: EventBus,
   logger: Logger,
   access: Access,
-  clock: Clock = systemClock,
+  { clock = systemClock, isWorker = false }: { readonly clock?: Clock; readonly isWorker?: boolean } = {},
 ): EventLog {
   const emitter: NodeJS.EventEmitter = events;
-  const writers = Object.entries(eventWriters(logger, new Throttle(clock)));
+  const all = Object.entries(eventWriters(logger, new Throttle(clock)));
+  const writers = isWorker ? all.filter(([name]) => !OF_THE_EDGE.has(name)) : all;
   let logged = access;
   const request = (record: RequestRecord) => logRequest(logger, logged, record);
 
@@ -40,6 +41,20 @@ export function logEvents(
     },
   };
 }
+
+/** What every process of an edge sees, and one of them says. */
+const OF_THE_EDGE: ReadonlySet<string> = new Set([
+  "healthChanged",
+  "endpointEjected",
+  "epochChanged",
+  "moveBegan",
+  "moveStepped",
+  "moveEnded",
+  "fenceChanged",
+  "admissionChanged",
+  "drillBegan",
+  "drillEnded",
+] satisfies (keyof EdgeEvents)[]);
 
 type Writers = { [Name in keyof EdgeEvents]?: (event: EdgeEvents[Name]) => void };
 
@@ -78,6 +93,8 @@ function eventWriters(logger: Logger, throttle: Throttle): Writers {
       event.result === "rejected"
         ? logger.warn(event, "configuration rejected")
         : logger.info(event, "configuration reloaded"),
+    workerStarted: (event) => logger.info(event, "worker started"),
+    workerEnded: (event) => logger.error(event, "worker ended"),
     certificatesRenewed: (event) => logger.info(event, "certificates renewed"),
     audited: (event) => logger.info(event, "audit"),
     lockedOut: (event) =>

@@ -243,6 +243,8 @@ function edgeInstruments(registry: Registry) {
       "Bugs of ours that nothing caught; more than 60 in a minute end the process.",
       ["origin"],
     ),
+    workers: gauge("workers", "Processes of this edge that listen for clients now."),
+    workerRestarts: counter("worker_restarts_total", "Workers that ended unasked and were replaced."),
     eventLoopLag: gauge(
       "event_loop_lag_seconds",
       "How late the event loop ran its timers since the last scrape; quantile 1 is the worst.",

@@ -9,12 +9,12 @@ export type { Logger };
  * event's fields, and a constant `msg`. The level can be changed later (`logger.level`).
  */
 export function createLogger(
-  { level, edge }: { readonly level: string; readonly edge: string },
+  { level, edge, worker }: { readonly level: string; readonly edge: string; readonly worker?: number },
   sink: LogSink = new LogSink(process.stdout),
 ): Logger {
   const options = {
     level,
-    base: { edge },
+    base: worker === undefined ? { edge } : { edge, worker },
     timestamp: stdTimeFunctions.isoTime,
     serializers: { err: errorFields },
     formatters: { level: (label: string) => ({ level: label }) },

@@ -12,6 +12,7 @@ import type {
 import type { Admission, Health, View } from "../routing/region.ts";
 import { EventLoopLag } from "./eventloop.ts";
 import { createInstruments, type Instruments } from "./instruments.ts";
+import { type MetricValues, mergedText } from "./merged-metrics.ts";
 import { processMetrics } from "./process.ts";
 
 /** What is not counted but looked at, when Prometheus asks. */
@@ -40,6 +41,10 @@ export interface Gauges {
   feedAgeMs(): number | null;
   /** When each certificate expires, in Unix milliseconds, by its place in the configuration. */
   certificateExpiries(): ReadonlyMap<string, number>;
+  /** Processes that carry requests: how many listen, and how often one was replaced. */
+  workers(): { readonly listening: number; readonly restarts: number };
+  /** What the other processes of this edge say; left out where there are none. */
+  others?: () => Promise<readonly (readonly MetricValues[])[]>;
   /** Log lines lost since the start. */
   logLinesDropped(): number;
 }
@@ -97,6 +102,7 @@ export class Metrics {
   readonly #gauges: Gauges;
   readonly #undo: (() => void)[] = [];
   #droppedSeen = 0;
+  #restartsSeen = 0;
 
   constructor(events: EventBus, gauges: Gauges, info: { readonly version: string; readonly edge: string }) {
     this.#events = events;
@@ -112,9 +118,18 @@ export class Metrics {
 
   /** The text that Prometheus scrapes. The event loop's lag starts anew after each. */
   async render(): Promise<string> {
+    const others = await this.#gauges.others?.();
+    if (others !== undefined) return mergedText([await this.values(), ...others]);
     this.#readGauges();
     const [edge, ofProcess] = await Promise.all([this.#registry.metrics(), processMetrics().metrics()]);
     return `${edge}\n${ofProcess}`;
+  }
+
+  /** The same as values, to be merged with those of other processes. */
+  async values(): Promise<readonly MetricValues[]> {
+    this.#readGauges();
+    const registries = [this.#registry, processMetrics()];
+    return (await Promise.all(registries.map((registry) => registry.getMetricsAsJSON()))).flat();
   }
 
   close(): void {
@@ -198,6 +213,7 @@ export class Metrics {
     this.#readFleet();
     this.#readLimits();
     this.#readCertificates();
+    this.#readWorkers();
     pinsActive.set(this.#gauges.pinsActive());
     pinStorms.set(this.#gauges.pinStorms());
     const dropped = this.#gauges.logLinesDropped();
@@ -283,6 +299,13 @@ export class Metrics {
     const ageMs = this.#gauges.feedAgeMs();
     if (ageMs === null) this.#instruments.feedAge.remove();
     else this.#instruments.feedAge.set(ageMs / 1_000);
+  }
+
+  #readWorkers(): void {
+    const { listening, restarts } = this.#gauges.workers();
+    this.#instruments.workers.set(listening);
+    this.#instruments.workerRestarts.inc(restarts - this.#restartsSeen);
+    this.#restartsSeen = restarts;
   }
 
   #readCertificates(): void {

@@ -7,7 +7,13 @@ import { EventLoopLag } from "./eventloop.ts";
 export class ProcessVitals {
   readonly #lag = new EventLoopLag();
   /** What the system lets this process have; without a limit of its own, all there is. */
-  readonly #memoryBytes = Math.min(process.constrainedMemory() || Number.POSITIVE_INFINITY, totalmem());
+  readonly #memoryBytes: number;
+
+  /** @param processes how many share the system's memory evenly */
+  constructor(processes = 1) {
+    const allBytes = Math.min(process.constrainedMemory() || Number.POSITIVE_INFINITY, totalmem());
+    this.#memoryBytes = allBytes / processes;
+  }
 
   /** The median, for one long stall is no overload. */
   lateMs(): number {

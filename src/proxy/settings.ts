@@ -22,13 +22,13 @@ export interface Settings {
   readonly noWrite: (status: number) => boolean;
 }
 
-/** @param secrets at least one; the configuration's, or the one generated at start */
+/** @param generatedSecret what signs where the configuration gives no secrets */
 export function prepareSettings(
   config: Config,
   edgeId: string,
-  secrets: readonly string[],
-  clock: Clock,
+  { clock, generatedSecret }: { readonly clock: Clock; readonly generatedSecret: string },
 ): Settings {
+  const secrets = config.secrets.length > 0 ? config.secrets : [generatedSecret];
   const signer = new Signer(secrets);
   return {
     config,

@@ -5,6 +5,7 @@ import { blend, type LatencyEstimate } from "../routing/latency.ts";
 import { laterPosition, type Position } from "../routing/position.ts";
 import type { Health } from "../routing/region.ts";
 import { type Reported, SILENT } from "./answer.ts";
+import type { Known, ReportedLag } from "./known.ts";
 import { createPool, type PoolSettings, type RequestPool, samePool } from "./pool.ts";
 import { type ProbeOutcome, passed } from "./probe.ts";
 import type { Transport } from "./transport.ts";
@@ -59,7 +60,7 @@ export class EndpointState implements Endpoint {
   #estimate: LatencyEstimate | null = null;
   #reported: Reported = SILENT;
   /** The last lag that it reported and when; null when it never did. */
-  #lastLag: { readonly lagMs: number; readonly atMs: number } | null = null;
+  #lastLag: ReportedLag | null = null;
   #lagMs: number | null = null;
   #applied: Position | null = null;
   /** The furthest it has ever been in the newest epoch that it has reported. */
@@ -169,11 +170,47 @@ export class EndpointState implements Endpoint {
     this.#failuresMs = [...this.#failuresMs, nowMs].slice(-EJECT_AFTER);
     const [firstMs = nowMs] = this.#failuresMs;
     const tooMany = this.#failuresMs.length === EJECT_AFTER && nowMs - firstMs <= EJECT_WITHIN_MS;
-    if (!tooMany || this.#state.health === "down") return false;
+    return tooMany && this.eject(nowMs);
+  }
+
+  /** Ends its service until it has passed its probes. Returns whether it was in service. */
+  eject(nowMs: number): boolean {
+    if (this.#state.health === "down") return false;
     this.#state = DOWN;
     this.#fallsMs.push(nowMs);
     this.#failuresMs = [];
     return true;
+  }
+
+  /** What another process of this machine may {@link learn}. */
+  get known(): Known {
+    return {
+      state: this.#state,
+      estimate: this.#estimate,
+      reported: this.#reported,
+      lastLag: this.#lastLag,
+      lagMs: this.#lagMs,
+      applied: this.#applied,
+      furthest: this.#furthest,
+      heardSinceMs: this.#heardSinceMs,
+      fallsMs: this.#fallsMs,
+      lastProbe: this.lastProbe,
+    };
+  }
+
+  /** Takes what is known elsewhere for its own. What it has seen of requests that failed stays, until they have ejected it. */
+  learn(known: Known): void {
+    if (this.#state.health !== "down" && known.state.health === "down") this.#failuresMs = [];
+    this.#state = known.state;
+    this.#estimate = known.estimate;
+    this.#reported = known.reported;
+    this.#lastLag = known.lastLag;
+    this.#lagMs = known.lagMs;
+    this.#applied = known.applied;
+    this.#furthest = known.furthest;
+    this.#heardSinceMs = known.heardSinceMs;
+    this.#fallsMs = [...known.fallsMs];
+    this.lastProbe = known.lastProbe;
   }
 
   /** Applies new settings; returns the pool they replace, to be closed once idle, or null. */

@@ -7,6 +7,7 @@ import type { Region, View } from "../routing/region.ts";
 import { balance } from "./balance.ts";
 import { BlackHole } from "./black-hole.ts";
 import { type Endpoint, EndpointState } from "./endpoint.ts";
+import { type KnownEndpoint, received, sent } from "./known.ts";
 import { names } from "./lookup.ts";
 import type { RequestPool } from "./pool.ts";
 import { type ProbeOutcome, passed, wasNotMade } from "./probe.ts";
@@ -179,6 +180,39 @@ export class RegionTable {
     }
   }
 
+  /**
+   * What is known of the endpoints, or of one, for the table of another process of this machine, where nobody probes:
+   * it {@link learn}s.
+   */
+  known(region?: string, origin?: string): readonly KnownEndpoint[] {
+    return this.endpoints
+      .filter((each) => (region ?? each.region) === each.region && (origin ?? each.origin) === each.origin)
+      .map((each) => sent({ region: each.region, origin: each.origin, ...each.known }));
+  }
+
+  learn(known: readonly KnownEndpoint[]): void {
+    for (const each of known) this.#find(each.region, each.origin)?.learn(received(each));
+    this.#look("probes of the edge");
+  }
+
+  /** Requests of another process have failed such that it has ended the endpoint's service. */
+  eject(region: string, origin: string, cause: string): void {
+    if (this.#find(region, origin)?.eject(this.#clock.now()) !== true) return;
+    this.#events.emit("endpointEjected", { region, endpoint: origin, cause });
+    this.#look(`${origin}: requests failed in a row: ${cause}`);
+  }
+
+  /** A request of another process has failed: see {@link onSuspect}. */
+  suspect(region: string, origin: string): void {
+    const endpoint = this.#find(region, origin);
+    if (endpoint !== undefined) this.#suspect(endpoint);
+  }
+
+  /** Where other processes forward: what they have in flight. */
+  setInFlight(requests: (region: string, origin: string) => number): void {
+    for (const each of this.endpoints) each.requestsInFlight = requests(each.region, each.origin);
+  }
+
   /** A bug of ours was met while an endpoint was probed; its probes go on. */
   probeBroke(error: unknown): void {
     const told = error instanceof Error ? error : new Error(String(error));
@@ -237,6 +271,10 @@ export class RegionTable {
     this.#unlisten();
     const pools = [...this.endpoints.map(({ dispatcher }) => dispatcher), ...this.#retiredPools];
     await Promise.all(pools.map((pool) => pool.destroy()));
+  }
+
+  #find(region: string, origin: string): EndpointState | undefined {
+    return this.#regions.get(region)?.endpoints.find((each) => each.origin === origin);
   }
 
   #regionState(id: string, config: RegionConfig, before: RegionState | undefined): RegionState {

@@ -94,6 +94,7 @@ export async function adminEdge(given: object = {}, admissions = new AdmissionSt
     JSON.stringify(
       reportOf(table, {
         ...{ location: config.get().edge.location ?? null, holds: holds(), writesUnderWay: 0 },
+        worker: null,
         ...{ rates: [], drill: drills.said },
       }),
     ),
@@ -135,7 +136,9 @@ export async function adminEdge(given: object = {}, admissions = new AdmissionSt
     reload: async () => edge.reloadAnswer,
     warnings: () => [],
     readiness: () => ({ ready: edge.reasons.length === 0, reasons: edge.reasons, overload: [] }),
-    status: () => ({ edge: "edge-1", version: "0.1.0", uptimeSeconds: 61, mode: "rw", redis: "off" }),
+    status: () => ({
+      ...{ edge: "edge-1", version: "0.1.0", uptimeSeconds: 61, mode: "rw", redis: "off", workers: 1 },
+    }),
     there: () => THERE,
     traffic: () => edge.traffic,
     drains,

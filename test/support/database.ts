@@ -21,7 +21,7 @@ export class DatabaseRegion {
     this.writer = writer;
     this.scripted = new ScriptedRegion(async (req, res) => {
       if (req.method === "GET") return void res.end("read");
-      for await (const _ of req);
+      if (!(await isWhole(req))) return;
       const told = Number(req.headers["x-meridian-write-epoch"]);
       if (!this.writer || told !== this.epoch) return void res.writeHead(421).end();
       this.writes.push(told);
@@ -37,6 +37,16 @@ export class DatabaseRegion {
 
   get at(): string {
     return this.position.toString(16).padStart(16, "0");
+  }
+}
+
+/** False when the edge has died with the request. */
+async function isWhole(req: IncomingMessage): Promise<boolean> {
+  try {
+    for await (const _ of req);
+    return true;
+  } catch {
+    return false;
   }
 }
 

@@ -125,6 +125,7 @@ describe("a drain in words", () => {
     mode: "rw",
     move: null,
     edges: 1,
+    workers: 1,
     consistency: "strict",
     redis: "off",
     caller: null,

@@ -7,7 +7,7 @@ import { type Glance, topLines } from "../../src/cli/top-text.ts";
 
 const STATUS: StatusAnswer = {
   ...{ edge: "edge-1", version: "0.1.0", uptimeSeconds: 61, configVersion: 1, epoch: 4, writeRegion: "us" },
-  ...{ mode: "rw", move: null, consistency: "strict", redis: "up", caller: null, edges: 3 },
+  ...{ mode: "rw", move: null, consistency: "strict", redis: "up", caller: null, edges: 3, workers: 1 },
 };
 
 const region = (id: string, requestsPerSecond: number): RegionAnswer => ({

@@ -52,6 +52,7 @@ async function metricNames(): Promise<ReadonlySet<string>> {
     redisUp: () => null,
     feedAgeMs: () => null,
     certificateExpiries: () => new Map<string, number>(),
+    workers: () => ({ listening: 1, restarts: 0 }),
     logLinesDropped: () => 0,
   };
   const metrics = new Metrics(new EventBus(), gauges, { version: "0", edge: "e" });

@@ -22,7 +22,7 @@ function listen(access: Access = "all", level = "info") {
   const events = new EventBus();
   let nowMs = 0;
   const clock = { now: () => nowMs, wall: () => 0 };
-  const log = logEvents(events, createLogger({ level, edge: "e1" }, sink), access, clock);
+  const log = logEvents(events, createLogger({ level, edge: "e1" }, sink), access, { clock });
   const lines = async (): Promise<Line[]> => {
     await sink.flush(1_000);
     const text = written.splice(0).join("");

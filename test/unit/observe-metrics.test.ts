@@ -24,6 +24,7 @@ function watch(gauges: Partial<Gauges> = {}) {
     redisUp: () => true,
     feedAgeMs: () => 250,
     certificateExpiries: () => new Map([["listen.https", 1_800_000_000_000]]),
+    workers: () => ({ listening: 1, restarts: 0 }),
     logLinesDropped: () => 0,
     ...gauges,
   };
