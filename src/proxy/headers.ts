@@ -1,10 +1,11 @@
-import { randomBytes, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { isIPv6 } from "node:net";
 import { isSafe } from "../routing/intent.ts";
 import { type Position, readPosition } from "../routing/position.ts";
 import { clientAddress } from "./client-address.ts";
 import type { Exchange } from "./exchange.ts";
 import type { InboundRequest } from "./inbound.ts";
+import { newTraceparent } from "./trace-context.ts";
 
 /** Headers as they go on the wire: name, value, name, value. Order, case and repetition survive. */
 export type HeaderList = string[];
@@ -245,10 +246,4 @@ function portOf(host: string): string | undefined {
 /** A request id goes into logs and URLs, so only a modest one is taken over. */
 function validRequestId(given: string | undefined): string | undefined {
   return given !== undefined && /^[A-Za-z0-9._:-]{1,128}$/.test(given) ? given : undefined;
-}
-
-/** W3C Trace Context, not sampled: we record no span of our own, but the regions share one trace id. */
-function newTraceparent(): string {
-  const random = randomBytes(24).toString("hex");
-  return `00-${random.slice(0, 32)}-${random.slice(32)}-00`;
 }

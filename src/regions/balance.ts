@@ -20,6 +20,8 @@ export function balance<T extends Candidate>(
   avoid: { has(candidate: T): boolean },
   chance: () => number,
 ): T | null {
+  const [only] = candidates;
+  if (candidates.length === 1 && only !== undefined) return avoid.has(only) ? null : only;
   const left = candidates.filter((candidate) => !avoid.has(candidate));
   const best = Math.min(...left.map(preference));
   const isFirst = left.length === candidates.length;

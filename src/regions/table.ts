@@ -176,7 +176,8 @@ export class RegionTable {
     try {
       this.#events.emit("probed", { region, endpoint: origin, result, roundTripMs, cause });
     } finally {
-      this.#look(passed(outcome) ? `${origin}: probe: ${result}` : `${origin}: probe: ${result}: ${cause}`);
+      const said = passed(outcome) ? result : `${result}: ${cause}`;
+      this.#look(`${origin}: probe: ${said}`, this.#regions.get(region));
     }
   }
 
@@ -320,12 +321,15 @@ export class RegionTable {
     return this.#beatMs !== null && nowMs - this.#beatMs > STALL_MS;
   }
 
-  /** Looks at every region anew and publishes a view if a decision could tell it from the present one. */
-  #look(cause: string): void {
+  /**
+   * Looks at every region anew, or at the one that there is news of, and publishes a view if a decision could tell it from the
+   * present one.
+   */
+  #look(cause: string, only?: RegionState): void {
     const now = { nowMs: this.#clock.now(), wallMs: this.#clock.wall() };
     const states = [...this.#regions.values()];
     const writes = this.#writesAt(now.nowMs);
-    for (const state of states) {
+    for (const state of only === undefined ? states : [only]) {
       const fence = fenceFor(state.id, writes, this.#epochSinceMs);
       const drill = this.#drill?.region === state.id ? this.#drill : null;
       const rules = { slowStartMs: this.#config.routing.slowStart, fence, drill };

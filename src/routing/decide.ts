@@ -2,7 +2,7 @@ import type { Decision, DecisionInputs, Reason, Refused, Routed, Verdict } from 
 import { BY_WRITER, hasLost, releases, usesPositions } from "./hold.ts";
 import { mayGoBack } from "./lag.ts";
 import { allowed, ignoringHealth, isStranded, readObstacle, serves, writeObstacle } from "./obstacle.ts";
-import { bestTier, byPolicy, policyReason, preference } from "./policy.ts";
+import { byPolicy, policyReason, preference } from "./policy.ts";
 import type { Region, View } from "./region.ts";
 import { isDisowned, takesWrites } from "./writers.ts";
 
@@ -118,14 +118,17 @@ function isReleasedTo(region: Region, { pin, hold, view, rules }: DecisionInputs
  * nearest.
  */
 function chooseWriter(inputs: DecisionInputs): Region | null {
-  const { facts, hold, view } = inputs;
+  const { facts, hold, view, rules } = inputs;
   const homes = [...(hold?.regions ?? []), ...(facts.affinity === null ? [] : [facts.affinity])];
   for (const id of homes) {
     const home = view.byId.get(id);
     if (home && writeObstacle(home, inputs) === null) return home;
     if (mustStay(inputs)) return null;
   }
-  const able = view.nearest.filter((region) => writeObstacle(region, inputs) === null);
+  const only = rules.topology === "single-writer" ? view.byId.get(view.writeRegion ?? "") : undefined;
+  const able = (only === undefined ? view.nearest : [only]).filter(
+    (region) => writeObstacle(region, inputs) === null,
+  );
   return able.find((region) => region.admission === "open") ?? able[0] ?? lastWriter(inputs);
 }
 
@@ -162,7 +165,7 @@ function decideRead(inputs: DecisionInputs): Decision {
     facts.intent === "static" || facts.affinity === null ? undefined : view.byId.get(facts.affinity);
   if (home && able(home)) return routed(home, retryOr(inputs, "affinity"));
 
-  const chosen = byPolicy(bestTier(preference(view, rules).filter(able)), rules, facts.chance);
+  const chosen = byPolicy(preference(view, rules), able, rules, facts.chance);
   if (chosen) return routed(chosen, retryOr(inputs, policyReason(chosen, home, inputs)));
   return decideWithoutChoice(inputs);
 }

@@ -1,3 +1,4 @@
+import { oncePerView } from "./once-per-view.ts";
 import { hasApplied, isLost, laterPosition, type Position } from "./position.ts";
 import type { Region, View } from "./region.ts";
 import type { Rules } from "./rules.ts";
@@ -54,9 +55,7 @@ export function hasLost(hold: Hold, view: View): boolean {
 }
 
 /** Whether any region says how far it has applied the write log, so that positions can let anybody go. */
-export function usesPositions({ regions }: View): boolean {
-  return regions.some(({ applied }) => applied !== null);
-}
+export const usesPositions = oncePerView(({ regions }) => regions.some(({ applied }) => applied !== null));
 
 /**
  * Whether every region that may serve readers is known to have this write. One that is down or lags is not: it may be

@@ -1,3 +1,4 @@
+import { oncePerView } from "./once-per-view.ts";
 import type { Region, View } from "./region.ts";
 import type { Rules } from "./rules.ts";
 import { isDisowned, takesWrites } from "./writers.ts";
@@ -6,8 +7,11 @@ import { isDisowned, takesWrites } from "./writers.ts";
 export function lags(region: Region, view: View, rules: Rules): boolean {
   if (hasEveryWrite(region, view, rules)) return false;
   if (region.lagMs !== null) return region.lagMs > rules.maxLagMs;
-  return view.regions.some((other) => other.lagMs !== null && !takesWrites(other, view, rules));
+  return reporters(view).some((other) => !takesWrites(other, view, rules));
 }
+
+/** The regions that say how far they lag. */
+const reporters = oncePerView(({ regions }) => regions.filter(({ lagMs }) => lagMs !== null));
 
 /**
  * How long a user stays with the writer after a write, in milliseconds: the grace window, or twice the lag of the

@@ -41,8 +41,8 @@ export function allowed(region: Region, facts: Facts): boolean {
 export function isStranded(inputs: DecisionInputs): boolean {
   const { facts, view } = inputs;
   if (facts.jurisdictions === null) return false;
-  const left = view.regions.filter((region) => allowed(region, facts));
-  return left.length < view.regions.length && !left.some((region) => mayBeAsked(region, inputs));
+  const bars = view.regions.some((region) => !allowed(region, facts));
+  return bars && !view.regions.some((region) => allowed(region, facts) && mayBeAsked(region, inputs));
 }
 
 function mayBeAsked(region: Region, { view, tried }: DecisionInputs): boolean {

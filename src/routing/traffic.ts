@@ -17,7 +17,8 @@ interface Counted extends Omit<Rate, "perSecond"> {
 
 interface Second {
   readonly at: number;
-  readonly counts: Map<string, Counted>;
+  /** By region. Two counts may be of one kind, when residency says the same in two ways. */
+  readonly counts: Map<string, Counted[]>;
 }
 
 /** What this edge has sent to each region in the last ten seconds. Time is an argument. */
@@ -35,15 +36,13 @@ export class TrafficMeter {
     region: string,
     { intent, jurisdictions }: Pick<Facts, "intent" | "jurisdictions">,
   ): void {
-    const kind =
-      intent === "write"
-        ? ({ traffic: "writes", jurisdictions: null } as const)
-        : ({ traffic: "reads", jurisdictions } as const);
+    const traffic = intent === "write" ? "writes" : "reads";
+    const bound = intent === "write" ? null : jurisdictions;
     const { counts } = this.#second(nowMs);
-    const key = keyOf({ region, ...kind });
-    const counted = counts.get(key);
-    if (counted === undefined) counts.set(key, { region, ...kind, count: 1 });
-    else counted.count += 1;
+    const there = counts.get(region);
+    const counted = there?.find((kind) => kind.traffic === traffic && kind.jurisdictions === bound);
+    if (counted !== undefined) counted.count += 1;
+    else counts.set(region, [...(there ?? []), { region, traffic, jurisdictions: bound, count: 1 }]);
   }
 
   rates(nowMs: number): readonly Rate[] {
@@ -51,7 +50,7 @@ export class TrafficMeter {
     const elapsedMs = Math.max(1_000, Math.min(nowMs - firstAt * 1_000, nowMs - this.#startedAtMs));
     const recent = this.#seconds
       .filter(({ at }) => at >= firstAt)
-      .flatMap(({ counts }) => [...counts.values()]);
+      .flatMap(({ counts }) => [...counts.values()].flat());
     return summed(recent.map(({ count, ...kind }) => ({ ...kind, perSecond: (count * 1_000) / elapsedMs })));
   }
 

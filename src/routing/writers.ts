@@ -1,3 +1,4 @@
+import { oncePerView } from "./once-per-view.ts";
 import type { Region, View } from "./region.ts";
 import type { Rules } from "./rules.ts";
 
@@ -10,19 +11,19 @@ export function takesWrites(region: Region, view: View, rules: Rules): boolean {
  * Whether the write region is so no longer, by its own word or because another one says that it is, in a newer epoch. Then
  * nobody here knows which region takes writes. An application that says nothing of it is never doubted.
  */
-export function isDisowned(region: Region, { writeRegion, epoch, regions }: View): boolean {
-  if (region.id !== writeRegion) return false;
+export function isDisowned(region: Region, view: View): boolean {
+  return region.id === view.writeRegion && isWriterDisowned(view);
+}
+
+/** The same of the region that writes go to, if one is known. */
+export const isWriterDisowned = oncePerView(({ writeRegion, byId, epoch, regions }) => {
+  const region = byId.get(writeRegion ?? "");
+  if (region === undefined) return false;
   const known = Math.max(epoch, region.applied?.epoch ?? 0);
   // What it said before it was made the writer is no denial.
   const isPast = region.applied !== null && region.applied.epoch < epoch;
   return (region.writer === false && !isPast) || regions.some((other) => claimsWrites(other, region, known));
-}
-
-/** The same of the region that writes go to, if one is known. */
-export function isWriterDisowned(view: View): boolean {
-  const region = view.byId.get(view.writeRegion ?? "");
-  return region !== undefined && isDisowned(region, view);
-}
+});
 
 function claimsWrites(other: Region, region: Region, epoch: number): boolean {
   return other.id !== region.id && other.writer === true && (other.applied?.epoch ?? 0) > epoch;
