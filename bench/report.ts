@@ -1,0 +1,124 @@
+import type { Entrant, Round } from "./rounds.ts";
+import { ratios, type Spread, spreadOf } from "./statistics.ts";
+import type { Job } from "./subjects.ts";
+
+type Figure = keyof Round;
+
+/** What one subject came to over the rounds that count. */
+export interface Result {
+  readonly subject: string;
+  readonly job: Job;
+  readonly rounds: readonly (Round | null)[];
+  readonly spreads: Readonly<Record<Figure, Spread>>;
+}
+
+/** One of ours beside one of theirs: ours ÷ theirs, round by round. */
+export interface Comparison {
+  readonly ours: string;
+  readonly theirs: string;
+  readonly requestsPerSecond: Spread;
+  readonly processorUs: Spread;
+  readonly p99Ms: Spread;
+}
+
+const FIGURES: readonly Figure[] = [
+  "requestsPerSecond",
+  "processorUs",
+  "busy",
+  "p50Ms",
+  "p99Ms",
+  "p999Ms",
+  "memoryMiB",
+  "writerShare",
+  "redisUs",
+];
+
+export function resultOf({ subject, rounds }: Entrant): Result {
+  const spread = (figure: Figure) =>
+    spreadOf(rounds.flatMap((round) => (round === null ? [] : [round[figure]])));
+  const spreads = Object.fromEntries(FIGURES.map((figure) => [figure, spread(figure)]));
+  return {
+    subject: subject.name,
+    job: subject.job,
+    rounds: [...rounds],
+    spreads: spreads as Record<Figure, Spread>,
+  };
+}
+
+export function compare(ours: Result, theirs: Result): Comparison {
+  const of = (figure: Figure) => {
+    const [mine, other] = [ours, theirs].map(({ rounds }) => rounds.map((each) => each?.[figure] ?? null));
+    return spreadOf(ratios(mine ?? [], other ?? []));
+  };
+  return {
+    ours: ours.subject,
+    theirs: theirs.subject,
+    requestsPerSecond: of("requestsPerSecond"),
+    processorUs: of("processorUs"),
+    p99Ms: of("p99Ms"),
+  };
+}
+
+/** Against the first of each job that is shown, which is ours as long as it is among them. */
+export function comparisons(results: readonly Result[]): readonly Comparison[] {
+  return (["forward", "pins"] as const).flatMap((job) => {
+    const [ours, ...others] = results.filter((result) => result.job === job);
+    return ours === undefined ? [] : others.map((theirs) => compare(ours, theirs));
+  });
+}
+
+const HEADS = [
+  "subject",
+  "req/s",
+  "µs/req",
+  "busy",
+  "p50 ms",
+  "p99 ms",
+  "p99.9 ms",
+  "MiB",
+  "at writer",
+  "Redis µs/req",
+];
+const RATIO_HEADS = ["ours ÷ theirs", "req/s", "µs/req", "p99"];
+
+/** The tables of one shape: what was measured, and the ratios. */
+export function tablesOf(results: readonly Result[]): readonly (readonly (readonly string[])[])[] {
+  const ratioRows = comparisons(results).map((each) => [
+    `${each.ours} ÷ ${each.theirs}`,
+    ...[each.requestsPerSecond, each.processorUs, each.p99Ms].map((spread) => ranged(spread, 2)),
+  ]);
+  return [[HEADS, ...results.map(rowOf)], ...(ratioRows.length === 0 ? [] : [[RATIO_HEADS, ...ratioRows]])];
+}
+
+function rowOf({ subject, job, spreads }: Result): readonly string[] {
+  const middle = (figure: Figure, digits: number) => shown(spreads[figure].median, digits);
+  const pins = job === "pins" ? [`${middle("writerShare", 2)}`, middle("redisUs", 1)] : ["", ""];
+  return [
+    ...[subject, ranged(spreads.requestsPerSecond, 0), ranged(spreads.processorUs, 1), middle("busy", 2)],
+    ...[middle("p50Ms", 2), middle("p99Ms", 2), middle("p999Ms", 2), middle("memoryMiB", 0), ...pins],
+  ];
+}
+
+function ranged({ median, least, most }: Spread, digits: number): string {
+  if (Number.isNaN(median)) return "void";
+  return `${shown(median, digits)} [${shown(least, digits)}, ${shown(most, digits)}]`;
+}
+
+function shown(value: number, digits: number): string {
+  return Number.isNaN(value) ? "void" : value.toFixed(digits);
+}
+
+export function forTerminal(table: readonly (readonly string[])[]): string {
+  const widths = (table[0] ?? []).map((_head, nth) => Math.max(...table.map((row) => row[nth]?.length ?? 0)));
+  const line = (row: readonly string[]) =>
+    row
+      .map((cell, nth) => (nth === 0 ? cell.padEnd(widths[nth] ?? 0) : cell.padStart(widths[nth] ?? 0)))
+      .join("  ");
+  return `${table.map(line).join("\n")}\n`;
+}
+
+export function forMarkdown([head = [], ...rows]: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
+  const rule = `|${head.map((_cell, nth) => (nth === 0 ? "---" : "---:")).join("|")}|`;
+  return `${[line(head), rule, ...rows.map(line)].join("\n")}\n`;
+}
