@@ -31,19 +31,19 @@ export function birthMarkKey(namespace: string): string {
  */
 export class BirthMark {
   readonly #client: RedisClient & MarkCommands;
-  readonly #key: string;
+  readonly key: string;
   #seen: string | null = null;
 
   /** The connection stays its maker's to close. */
   constructor(client: RedisClient, key: string) {
     client.defineCommand("meridianBorn", { lua: LOOK, numberOfKeys: 1 });
     this.#client = client as RedisClient & MarkCommands;
-    this.#key = key;
+    this.key = key;
   }
 
   /** Milliseconds, by the clock of Redis, for which it has forgotten nothing; 0 when it has just lost its memory. */
   async look(): Promise<number> {
-    const [memoryMs, mark] = await this.#client.meridianBorn(this.#key);
+    const [memoryMs, mark] = await this.#client.meridianBorn(this.key);
     if (typeof memoryMs !== "number" || typeof mark !== "string") throw new TypeError("no birth mark");
     this.#seen = mark;
     return memoryMs;
@@ -56,9 +56,14 @@ export class BirthMark {
     return this.#seen === before;
   }
 
+  /** The mark that the last {@link look} found; what was asked before another is found now was of another memory. */
+  get seen(): string | null {
+    return this.#seen;
+  }
+
   /** Whether the mark is still that of the last {@link look} before this call. One GET. */
   async isSame(): Promise<boolean> {
     const seen = this.#seen;
-    return (await this.#client.get(this.#key)) === seen;
+    return (await this.#client.get(this.key)) === seen;
   }
 }

@@ -5,6 +5,7 @@ import type { Position } from "../routing/position.ts";
 import { BirthMark } from "./birth-mark.ts";
 import type { FleetParts } from "./fleet-pins.ts";
 import { AMNESIA, type FleetPinStore, GuardedPinStore, isUpWithin } from "./guarded.ts";
+import { together } from "./look-ups.ts";
 import { RedisPinStore, SHARDS, shardKey, shardOf } from "./redis.ts";
 import { type Held, joinedHeld, type Pid, type PinInspection, type Welcome } from "./store.ts";
 
@@ -71,13 +72,28 @@ export class ClusterPinStore implements FleetPinStore {
     await Promise.all(pids.map((pid) => this.#of(pid).end([pid], writeId, ttlMs, position)));
   }
 
-  /** A pin that one shard knows of is one, whatever the others cannot say. */
   async remaining(pids: readonly Pid[]): Promise<number> {
-    const asked = await Promise.allSettled(pids.map((pid) => this.#of(pid).remaining([pid])));
-    const left = Math.max(0, ...asked.map((answer) => (answer.status === "fulfilled" ? answer.value : 0)));
-    const failure = asked.find(({ status }) => status === "rejected");
-    if (left === 0 && failure?.status === "rejected") throw failure.reason;
+    const left = together(await this.remainingOfEach(pids), 0, pids.length);
+    if (typeof left !== "number") throw left;
     return left;
+  }
+
+  /** One question to each shard. */
+  async remainingOfEach(pids: readonly Pid[]): Promise<readonly (number | Error)[]> {
+    const answers: (number | Error)[] = [];
+    const inShard = Map.groupBy(pids.keys(), (at) => shardOf(pids[at] ?? ""));
+    const ask = async (places: readonly number[]) => {
+      const asked = places.flatMap((at) => pids[at] ?? []);
+      const [first = ""] = asked;
+      try {
+        for (const [index, left] of (await this.#of(first).remainingOfEach(asked)).entries())
+          answers[places[index] ?? 0] = left;
+      } catch (error) {
+        for (const at of places) answers[at] = error as Error;
+      }
+    };
+    await Promise.all([...inShard.values()].map(ask));
+    return answers;
   }
 
   /** A name of the user that cannot be asked for may hold more than the others say. */

@@ -5,6 +5,7 @@ import { redisCause } from "../redis.ts";
 import type { Position } from "../routing/position.ts";
 import type { BirthMark } from "./birth-mark.ts";
 import { Breaker, StoreAway } from "./breaker.ts";
+import type { RedisPinStore } from "./redis.ts";
 import type { Held, Pid, PinInspection, PinStore, Welcome } from "./store.ts";
 
 /** Why a store is not believed that answers, and has forgotten. */
@@ -17,8 +18,8 @@ const MEMORY_CHECK_MS = 1_000;
 
 /** What the guard needs of the shared store, besides its pins. */
 export interface Guarded {
-  readonly store: PinStore;
-  readonly mark: Pick<BirthMark, "look" | "isSame" | "isConfirmed">;
+  readonly store: RedisPinStore;
+  readonly mark: BirthMark;
   /** Nobody's pid, by which it is tried whether the store takes pins. */
   readonly probePid: Pid;
   readonly clock: Clock;
@@ -47,7 +48,7 @@ export async function isUpWithin(store: { readonly isUp: boolean }, timeoutMs: n
 export class GuardedPinStore implements FleetPinStore {
   /** Tripped and probed by whoever knows of the connection. */
   readonly breaker: Breaker;
-  readonly #store: PinStore;
+  readonly #store: RedisPinStore;
   readonly #mark: Guarded["mark"];
   readonly #probePid: Pid;
   readonly #memoryCheck: NodeJS.Timeout;
@@ -89,8 +90,14 @@ export class GuardedPinStore implements FleetPinStore {
     return this.breaker.run(() => this.#store.end(pids, writeId, ttlMs, position));
   }
 
-  remaining(pids: readonly Pid[]): Promise<number> {
-    return this.#withMemory(() => this.#store.remaining(pids));
+  async remaining(pids: readonly Pid[]): Promise<number> {
+    return Math.max(0, ...(await this.remainingOfEach(pids)));
+  }
+
+  async remainingOfEach(pids: readonly Pid[]): Promise<readonly number[]> {
+    const { key, seen } = this.#mark;
+    const { left, mark } = await this.breaker.run(() => this.#store.remainingUnder(key, pids));
+    return mark === seen ? left : this.#hasForgotten();
   }
 
   held(pids: readonly Pid[]): Promise<Held | null> {
@@ -125,7 +132,10 @@ export class GuardedPinStore implements FleetPinStore {
   /** Asked behind it, on the same connection, whether it still has its memory: else "none" would mean nothing. */
   async #withMemory<T>(ask: () => Promise<T>): Promise<T> {
     const [answer, isSame] = await this.breaker.run(() => Promise.all([ask(), this.#mark.isSame()]));
-    if (isSame) return answer;
+    return isSame ? answer : this.#hasForgotten();
+  }
+
+  #hasForgotten(): never {
     void this.#forgotten();
     throw new StoreAway("the pin store has lost its memory");
   }

@@ -6,6 +6,7 @@ import { BY_WRITER, type Hold, joinedHolds } from "../routing/hold.ts";
 import type { Position } from "../routing/position.ts";
 import { StoreAway } from "./breaker.ts";
 import type { PinFeed } from "./feed.ts";
+import { LookUps } from "./look-ups.ts";
 import { MemoryPinStore, type PinStorm } from "./memory.ts";
 import { type PinTimes, quarantineMs } from "./quarantine.ts";
 import { Reassertion } from "./reassertion.ts";
@@ -52,6 +53,7 @@ export class PinLayers {
   readonly #local: MemoryPinStore;
   readonly #shared: PinStore | null;
   readonly #feed: PinFeed | null;
+  readonly #lookUps: Pick<PinStore, "remaining"> | null;
   #away = false;
   /** By the parts of the shared store: until when what it does not know means nothing. */
   readonly #quarantineEndsAtMs = new Map<number, number>();
@@ -64,6 +66,8 @@ export class PinLayers {
     this.#times = times;
     this.#local = new MemoryPinStore(clock);
     this.#shared = shared;
+    const ofEach = shared?.remainingOfEach?.bind(shared);
+    this.#lookUps = ofEach === undefined ? shared : new LookUps(ofEach);
     this.#feed = feed;
     shared?.onReturn?.((found, store) => this.#welcome(found, store));
   }
@@ -116,7 +120,7 @@ export class PinLayers {
     if (!exact && here !== null) return here;
     if (here === null && believesFeed && this.#isToldFree(pids)) return "free";
     const askedAtMs = this.#clock.now();
-    const answer = await this.#ask("remaining", () => askFor(shared, pids, exact));
+    const answer = await this.#ask("remaining", () => this.#askFor(shared, pids, exact));
     const result = this.#meaningOf(answer, pids);
     if (answer !== "away") {
       const word = typeof result === "string" ? result : "pinned";
@@ -166,6 +170,11 @@ export class PinLayers {
     this.#reassertions.clear();
     await this.#shared?.close();
     await this.#local.close();
+  }
+
+  async #askFor(store: PinStore, pids: readonly Pid[], exact: boolean): Promise<Hold | null> {
+    if (exact) return (await store.held(pids))?.hold ?? null;
+    return ((await this.#lookUps?.remaining(pids)) ?? 0) > 0 ? BY_WRITER : null;
   }
 
   async #record(op: string, command: (store: PinStore) => Promise<void>): Promise<Recorded> {
@@ -237,9 +246,4 @@ export class PinLayers {
       return "failed";
     }
   }
-}
-
-async function askFor(store: PinStore, pids: readonly Pid[], exact: boolean): Promise<Hold | null> {
-  if (exact) return (await store.held(pids))?.hold ?? null;
-  return (await store.remaining(pids)) > 0 ? BY_WRITER : null;
 }

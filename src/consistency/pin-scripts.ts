@@ -89,6 +89,14 @@ redis.call('SET', KEYS[3], table.concat(kept, ','))
 redis.call('PEXPIREAT', KEYS[3], integer(redis.call('ZSCORE', KEYS[1], '${POSITIONED}')))
 ${SETTLE_KEY}`;
 
+/** Of many users at once, and behind them the birth mark: the last key. */
+const REMAINING = `
+local answers = {}
+for i = 1, #KEYS - 1 do answers[i] = redis.call('PTTL', KEYS[i]) end
+answers[#KEYS] = redis.call('GET', KEYS[#KEYS])
+return answers
+`;
+
 /** Live members, that which ends last first, how long that is, and the positions. */
 const HELD = `${NOW}
 local live = redis.call('ZRANGE', KEYS[1], '+inf', '(' .. integer(now), 'BYSCORE', 'REV', 'WITHSCORES')
@@ -116,6 +124,7 @@ export const PIN_SCRIPTS = {
   beginTold: begin(TELL),
   endTold: end(TELL_LATER),
   placeTold: place(TELL_LATER),
+  remaining: REMAINING,
   held: HELD,
   inspect: INSPECT,
 } as const;

@@ -16,6 +16,15 @@ import {
 /** Keys spread over this many hash tags, so that a Redis Cluster spreads them over its nodes. */
 export const SHARDS = 16;
 
+/** What Redis says when the keys of one command are on several of its nodes. */
+const APART = "CROSSSLOT";
+
+/** In the order of the question; the mark of none is null. */
+export interface Remaining {
+  readonly left: readonly number[];
+  readonly mark: unknown;
+}
+
 type HeldAnswer = readonly [remainingMs: unknown, members: readonly string[], positions: unknown];
 
 type PlaceArguments = readonly [
@@ -36,6 +45,7 @@ interface PinCommands {
   meridianEndTold(key: string, feed: string, writeId: string, ttlMs: number, pid: Pid): Promise<unknown>;
   meridianPlace(...given: PlaceArguments): Promise<unknown>;
   meridianPlaceTold(...given: PlaceArguments): Promise<unknown>;
+  meridianRemaining(keyCount: number, ...keys: readonly string[]): Promise<readonly unknown[]>;
   meridianHeld(key: string, positionsKey: string): Promise<HeldAnswer | null>;
   meridianInspect(key: string): Promise<readonly [remainingMs: unknown, writes: unknown] | null>;
 }
@@ -48,6 +58,8 @@ export class RedisPinStore implements PinStore {
   readonly #client: RedisClient & PinCommands;
   readonly #namespace: string;
   readonly #tells: () => boolean;
+  /** Whether one command may not ask for several users: there is a cluster behind what looks like one Redis. */
+  #keysAreApart = false;
 
   /** Tells the feed too while `tells` says so. The connection stays its maker's to close. */
   constructor(client: RedisClient, namespace: string, tells: () => boolean = () => false) {
@@ -57,6 +69,7 @@ export class RedisPinStore implements PinStore {
     client.defineCommand("meridianEndTold", { lua: PIN_SCRIPTS.endTold, numberOfKeys: 2 });
     client.defineCommand("meridianPlace", { lua: PIN_SCRIPTS.place, numberOfKeys: 3 });
     client.defineCommand("meridianPlaceTold", { lua: PIN_SCRIPTS.placeTold, numberOfKeys: 3 });
+    client.defineCommand("meridianRemaining", { lua: PIN_SCRIPTS.remaining });
     client.defineCommand("meridianHeld", { lua: PIN_SCRIPTS.held, numberOfKeys: 2 });
     client.defineCommand("meridianInspect", { lua: PIN_SCRIPTS.inspect, numberOfKeys: 1 });
     this.#client = client as RedisClient & PinCommands;
@@ -95,6 +108,29 @@ export class RedisPinStore implements PinStore {
   async remaining(pids: readonly Pid[]): Promise<number> {
     const left = await Promise.all(pids.map((pid) => this.#client.pttl(this.#key(pid))));
     return Math.max(0, ...left.map(timeLeft));
+  }
+
+  /** As {@link remaining}, of each of them, and the birth mark that the Redis which says so has at that moment. */
+  async remainingUnder(markKey: string, pids: readonly Pid[]): Promise<Remaining> {
+    if (this.#keysAreApart) return this.#remainingApart(markKey, pids);
+    const keys = pids.map((pid) => this.#key(pid));
+    try {
+      const answers = await this.#client.meridianRemaining(keys.length + 1, ...keys, markKey);
+      if (!Array.isArray(answers) || answers.length !== keys.length + 1)
+        throw new TypeError("Redis answered what was not asked");
+      return { left: answers.slice(0, -1).map(timeLeft), mark: answers.at(-1) };
+    } catch (error) {
+      if (!(error instanceof Error) || !error.message.startsWith(APART)) throw error;
+      this.#keysAreApart = true;
+      return this.#remainingApart(markKey, pids);
+    }
+  }
+
+  /** The mark is asked for behind the rest, on the same connection. */
+  async #remainingApart(markKey: string, pids: readonly Pid[]): Promise<Remaining> {
+    const asked = pids.map((pid) => this.#client.pttl(this.#key(pid)));
+    const answers = await Promise.all([...asked, this.#client.get(markKey)]);
+    return { left: answers.slice(0, -1).map(timeLeft), mark: answers.at(-1) };
   }
 
   async held(pids: readonly Pid[]): Promise<Held | null> {
@@ -154,7 +190,7 @@ const NO_EXPIRY = -1;
 function timeLeft(reply: unknown): number {
   const left = integer(reply);
   if (left < NO_KEY) throw new TypeError("Redis answered what is no time to live");
-  return left === NO_EXPIRY ? Number.POSITIVE_INFINITY : left;
+  return left === NO_EXPIRY ? Number.POSITIVE_INFINITY : Math.max(0, left);
 }
 
 /** In braces is what a Redis Cluster places a key by, so all keys of a shard are on one node. */

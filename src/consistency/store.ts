@@ -106,6 +106,11 @@ export interface PinStore {
   end(pids: readonly Pid[], writeId: string, ttlMs: number, position?: Position | null): Promise<void>;
   /** Milliseconds until the last pin among these users ends; 0 when there is none. */
   remaining(pids: readonly Pid[]): Promise<number>;
+  /**
+   * {@link remaining} of each of these users by itself, or why it could not be asked. Left out by a store that gains
+   * nothing by being asked for many at once.
+   */
+  remainingOfEach?(pids: readonly Pid[]): Promise<readonly (number | Error)[]>;
   /** What holds these users, all together; null when nothing does. Says more than {@link remaining}, and costs more. */
   held(pids: readonly Pid[]): Promise<Held | null>;
   inspect(pid: Pid): Promise<PinInspection | null>;

@@ -10,6 +10,7 @@ import { RedisPinStore, shardOf } from "../../src/consistency/redis.ts";
 import { EventBus } from "../../src/events.ts";
 import { COMMAND_TIMEOUT_MS, connectRedis, type RedisClient } from "../../src/redis.ts";
 import { eventually } from "../support/eventually.ts";
+import { freePort } from "../support/ports.ts";
 import { type RedisServer, startRedis } from "../support/redis.ts";
 
 const STRANGER = { carriesToken: false };
@@ -91,11 +92,12 @@ describe("pins over a real redis-server", () => {
     await eventually(async () => (await there.pins.read(["user"], STRANGER)).pin === "free");
   });
 
-  it("cost one command to begin, one to end and one to look up, for each identity", async () => {
+  it("cost one command to begin and one to end for each identity, and one to look all up", async () => {
     const [here, there] = [await edge(server.url), await edge(server.url)];
     const warm = here.pins.open(["warm"]);
     await warm.acknowledged;
     warm.settle("committed");
+    await there.pins.read(["warm"], STRANGER);
     await eventually(async () => ((await here.pins.inspect("warm"))?.remainingMs ?? INTENT_MS) <= WINDOW_MS);
     await server.command("CONFIG RESETSTAT");
 
@@ -103,7 +105,7 @@ describe("pins over a real redis-server", () => {
     await pin.acknowledged;
     pin.settle("committed");
     await there.pins.read(["login", "browser"], STRANGER);
-    await eventually(async () => (await server.commandCounts()).get("evalsha") === 4);
+    await eventually(async () => (await server.commandCounts()).get("evalsha") === 5);
     const counts = await server.commandCounts();
     assert.equal(counts.get("pttl"), 2);
     assert.equal(counts.get("eval"), undefined);
@@ -348,6 +350,44 @@ describe("pins over something that is no good Redis", () => {
       assert.ok(tookMs < PROMPTLY_MS, `${tookMs} ms`);
       assert.deepEqual(here.states, ["down"]);
     });
+});
+
+describe("look-ups", () => {
+  it("of one turn of the event loop are one command, in which each is answered for itself", async (test) => {
+    const server = await startRedis({ aged: true });
+    test.after(() => server.stop());
+    test.after(closeEdges);
+    const [here, there] = [await edge(server.url), await edge(server.url)];
+    const users = Array.from({ length: 40 }, (_, i) => `user-${i}`);
+    const pinned = users.filter((_, i) => i % 3 === 0);
+    await Promise.all(pinned.map((user) => here.pins.open([user]).acknowledged));
+    await there.pins.read(["warm"], STRANGER);
+    await server.command("CONFIG RESETSTAT");
+    const states = await Promise.all(users.map((user) => there.pins.read([user, "nobody"], STRANGER)));
+    assert.deepEqual(
+      users.filter((_, i) => states[i]?.pin === "pinned"),
+      pinned,
+    );
+    assert.equal((await server.commandCounts()).get("evalsha"), 1);
+  });
+
+  it("are asked one by one where a command may not ask for several, and miss no loss of memory there", async (test) => {
+    const node = await startRedis({
+      options: ["--cluster-enabled", "yes", "--cluster-port", `${await freePort()}`],
+    });
+    test.after(() => node.stop());
+    test.after(closeEdges);
+    await node.command("CLUSTER ADDSLOTSRANGE 0 16383");
+    await eventually(async () => (await node.command("CLUSTER INFO")).includes("cluster_state:ok"));
+    await node.age();
+    const [here, there] = [await edge(node.url), await edge(node.url)];
+    await here.pins.open(["user"]).acknowledged;
+    const read = async (pid: string) => (await there.pins.read([pid, "nobody"], STRANGER)).pin;
+    assert.deepEqual(await Promise.all(["user", "other", "user"].map(read)), ["pinned", "free", "pinned"]);
+    assert.deepEqual(there.failures, []);
+    await node.command("FLUSHALL");
+    assert.equal(await read("other"), "unknown");
+  });
 });
 
 describe("a look-up", () => {
