@@ -9,10 +9,17 @@ export interface CookieOptions {
  * null when there is none or it is empty. Tolerates missing spaces and stray semicolons.
  */
 export function readCookie(header: string | undefined, name: string): string | null {
-  if (header === undefined) return null;
-  for (const pair of header.split(";")) {
-    const [key, value] = nameAndValue(pair);
-    if (key === name && value !== "") return value;
+  if (header === undefined || !header.includes(name)) return null;
+  for (let from = 0; from < header.length; ) {
+    const semicolon = header.indexOf(";", from);
+    const end = semicolon < 0 ? header.length : semicolon;
+    const equals = header.indexOf("=", from);
+    if (equals < 0) return null;
+    if (equals < end && header.slice(from, equals).trim() === name) {
+      const value = header.slice(equals + 1, end).trim();
+      if (value !== "") return value;
+    }
+    from = end + 1;
   }
   return null;
 }

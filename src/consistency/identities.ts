@@ -3,6 +3,7 @@ import type { IdentityConfig, JwtConfig } from "../config/schema-identity.ts";
 import { readCookie, readSetCookie, setCookie } from "./cookies.ts";
 import { claimIn, tokenIn, unverifiedClaims } from "./jwt.ts";
 import { claimReader } from "./jwt-claims.ts";
+import { Recent } from "./recent.ts";
 import type { Pid } from "./store.ts";
 
 /** The cookie by which we know a browser that has no other identity. */
@@ -50,9 +51,16 @@ interface Source {
   vouched(value: string): string | null;
 }
 
+/** A source, and the pids of the values that were lately found there. They are kept in this process alone. */
+interface KnownSource extends Source {
+  readonly recent: Recent<Pids>;
+}
+
+const NOBODY: Pids = { write: [], read: [] };
+
 /** Who is a user. Every configured identity that is present counts. No identity leaves this file in clear. */
 export class Identities {
-  readonly #sources: readonly Source[];
+  readonly #sources: readonly KnownSource[];
   readonly #verifying: readonly Source[];
   readonly #namesAnonymous: boolean;
   readonly #secrets: readonly string[];
@@ -60,7 +68,7 @@ export class Identities {
   constructor(configured: readonly IdentityConfig[] | undefined, secrets: readonly string[]) {
     if (secrets.length === 0) throw new RangeError("identities need at least one secret");
     const identities = configured ?? DEFAULT_IDENTITIES;
-    this.#sources = identities.map(sourceOf);
+    this.#sources = identities.map((identity) => ({ ...sourceOf(identity), recent: new Recent<Pids>() }));
     this.#verifying = this.#sources.filter((_, index) => identities[index]?.jwt !== undefined);
     this.#namesAnonymous = identities.some(({ cookie }) => cookie === ANONYMOUS_COOKIE);
     this.#secrets = secrets;
@@ -77,12 +85,14 @@ export class Identities {
 
   /** The pids of whoever sends these request headers; none when nobody is identified. */
   identitiesOf(headers: Headers): Pids {
-    const names: string[] = [];
-    for (const { kind, read } of this.#sources) {
-      const value = read(headers);
-      if (value !== null) names.push(`${kind}|${value}`);
+    let found: Pids | null = null;
+    for (const source of this.#sources) {
+      const value = source.read(headers);
+      if (value === null) continue;
+      const pids = source.recent.get(value) ?? this.#firstSight(source, value);
+      found = found === null ? pids : joined(found, pids);
     }
-    return this.#pids(names);
+    return found ?? NOBODY;
   }
 
   /**
@@ -122,12 +132,25 @@ export class Identities {
     };
   }
 
+  #firstSight({ kind, recent }: KnownSource, value: string): Pids {
+    const pids = this.#pids([`${kind}|${value}`]);
+    recent.set(value, pids);
+    return pids;
+  }
+
   #pids(given: readonly string[]): Pids {
-    // One user's token may be in a header and in a cookie.
     const names = [...new Set(given)];
     const [first = [], ...older] = this.#secrets.map((secret) => names.map((name) => pidOf(secret, name)));
     return { write: first, read: [...first, ...older.flat()] };
   }
+}
+
+/** One user's token may be in a header and in a cookie. */
+function joined(one: Pids, other: Pids): Pids {
+  return {
+    write: [...new Set([...one.write, ...other.write])],
+    read: [...new Set([...one.read, ...other.read])],
+  };
 }
 
 function pidOf(secret: string, name: string): Pid {
@@ -164,11 +187,11 @@ function tokenSource(jwt: JwtConfig): Source {
 /** Where a configured identity stands in a request. */
 function valueAt({ header = "", cookie }: IdentityConfig | JwtConfig): (headers: Headers) => string | null {
   if (cookie === undefined) return (headers) => one(headers[header]);
-  return (headers) => readCookie(many(headers.cookie).join(";"), cookie);
+  return ({ cookie: sent }) => readCookie(Array.isArray(sent) ? sent.join(";") : sent, cookie);
 }
 
 function one(value: string | string[] | undefined): string | null {
-  const text = many(value).join(", ").trim();
+  const text = (Array.isArray(value) ? value.join(", ") : (value ?? "")).trim();
   return text === "" ? null : text;
 }
 

@@ -101,6 +101,7 @@ export class MemoryPinStore implements PinStore {
 
   /** What holds these users, without a promise; null when nothing does. */
   holdNow(pids: readonly Pid[]): Hold | null {
+    if (!pids.some((pid) => this.#users.has(pid))) return null;
     const now = this.#clock.now();
     const live: (readonly [writeId: string, deadline: number])[] = [];
     const positions: Position[] = [];

@@ -2,6 +2,7 @@ import type { Clock } from "../clock.ts";
 import type { Config } from "../config/schema.ts";
 import { BY_WRITER, type Hold, newestOfEach } from "../routing/hold.ts";
 import type { Position } from "../routing/position.ts";
+import { Recent } from "./recent.ts";
 import type { Signer } from "./signer.ts";
 import { EPOCHS_KEPT, fixedWidth, readPositions } from "./store.ts";
 
@@ -28,6 +29,14 @@ export interface PinToken {
   readonly hold: Hold;
 }
 
+/** What a token says, whenever it is read. */
+interface Issued {
+  readonly issuedMs: number;
+  readonly deadlineMs: number;
+  readonly epoch: number;
+  readonly hold: Hold;
+}
+
 /**
  * The signed pin that a client carries itself: it holds without Redis and on any edge, for this client only.
  * The only place where wall clocks of different hosts meet, so what it says is bounded: never longer than it
@@ -38,6 +47,8 @@ export class PinTokens {
   readonly #clock: Clock;
   readonly #maxPinMs: number;
   readonly #skewMs: number;
+  /** By the token's text, which is as good as its signature once that has been verified. */
+  readonly #verified = new Recent<Issued>();
 
   constructor(config: Config, { signer, clock }: { readonly signer: Signer; readonly clock: Clock }) {
     this.#signer = signer;
@@ -60,6 +71,13 @@ export class PinTokens {
 
   /** Null when it is no token of ours. A forged or unreadable token is no pin, and no error. */
   read(text: string): PinToken | null {
+    const issued = this.#verified.get(text) ?? this.#verify(text);
+    if (issued === null) return null;
+    const { issuedMs, deadlineMs, epoch, hold } = issued;
+    return { remainingMs: this.#remainingMs(issuedMs, deadlineMs), epoch, hold };
+  }
+
+  #verify(text: string): Issued | null {
     const payload = this.#signer.verify(PURPOSE, text);
     if (payload === null) return null;
     const [times = "", positions = "", regions = ""] = payload.split("|");
@@ -68,8 +86,9 @@ export class PinTokens {
     if (version !== VERSION || issuedMs === undefined || deadlineMs === undefined || epoch === undefined)
       return null;
     if (!numbers.every((number) => Number.isSafeInteger(Number(number)))) return null;
-    const hold = heldTo(readPositions(positions), regions);
-    return { remainingMs: this.#remainingMs(issuedMs, deadlineMs), epoch, hold };
+    const issued = { issuedMs, deadlineMs, epoch, hold: heldTo(readPositions(positions), regions) };
+    this.#verified.set(text, issued);
+    return issued;
   }
 
   #remainingMs(issuedMs: number, deadlineMs: number): number {

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { Clock } from "../clock.ts";
 import type { Config } from "../config/schema.ts";
 import { readCookie, setCookie } from "../consistency/cookies.ts";
+import { Recent } from "../consistency/recent.ts";
 import type { Signer } from "../consistency/signer.ts";
 import { affinityAfter } from "../routing/affinity.ts";
 import type { Routed } from "../routing/decision.ts";
@@ -26,6 +27,14 @@ export interface Home {
   readonly movedMs: number | null;
 }
 
+/** What a cookie says, whenever it is read. */
+interface Written {
+  readonly region: string;
+  readonly session: string;
+  readonly atWallMs: number;
+  readonly moved: boolean;
+}
+
 /** The signed cookie that keeps a session in its region. A forged, foreign or expired one is no cookie at all. */
 export class AffinityCookies {
   readonly #name: string;
@@ -33,6 +42,8 @@ export class AffinityCookies {
   readonly enabled: boolean;
   readonly #signer: Signer;
   readonly #clock: Clock;
+  /** By the cookie's text, which is as good as its signature once that has been verified. */
+  readonly #verified = new Recent<Written>();
 
   constructor({ affinity }: Config, { signer, clock }: { readonly signer: Signer; readonly clock: Clock }) {
     this.#name = affinity.cookie;
@@ -45,14 +56,23 @@ export class AffinityCookies {
   read(cookieHeader: string | undefined): Home | null {
     if (!this.enabled) return null;
     const text = readCookie(cookieHeader, this.#name);
-    const payload = text === null ? null : this.#signer.verify(PURPOSE, text);
-    if (payload === null) return null;
-    const [region = "", seconds = "", session = "", moved] = payload.split("|");
-    const ageMs = this.#clock.wall() - Number(seconds) * 1_000;
+    const written = text === null ? null : (this.#verified.get(text) ?? this.#verify(text));
+    if (written === null) return null;
+    const { region, session, moved } = written;
+    const ageMs = this.#clock.wall() - written.atWallMs;
     if (ageMs >= this.#ttlMs) return null;
-    const movedMs = moved === MOVED ? Math.max(0, ageMs) : null;
+    const movedMs = moved ? Math.max(0, ageMs) : null;
     // One from the future was written by another clock, or before this one was set back.
     return { region, session, renew: Math.abs(ageMs) > this.#ttlMs * RENEW_AFTER, movedMs };
+  }
+
+  #verify(text: string): Written | null {
+    const payload = this.#signer.verify(PURPOSE, text);
+    if (payload === null) return null;
+    const [region = "", seconds = "", session = "", moved] = payload.split("|");
+    const written = { region, session, atWallMs: Number(seconds) * 1_000, moved: moved === MOVED };
+    this.#verified.set(text, written);
+    return written;
   }
 
   /** The `Set-Cookie` line that makes a region a session's home; the session keeps its name when it moves. */

@@ -33,6 +33,16 @@ describe("who a user is", () => {
     assert.deepEqual(identities.identitiesOf({ cookie: "session=s1" }).write, [pid("cookie:session|s1")]);
   });
 
+  it("is the same user each time, whatever else is sent with it", () => {
+    const identities = new Identities([{ header: "x-user" }, { cookie: "session" }], [NEW, OLD]);
+    const alone = identities.identitiesOf({ "x-user": "42" });
+    const expected = [pid("header:x-user|42"), pid("cookie:session|s1")];
+    for (const cookie of ["session=s1", "a=b; session=s1", "session=s1; c=d"])
+      assert.deepEqual(identities.identitiesOf({ "x-user": "42", cookie }).write, expected);
+    assert.deepEqual(identities.identitiesOf({ "x-user": " 42 " }), alone);
+    assert.deepEqual(identities.identitiesOf({ "x-user": "43" }).write, [pid("header:x-user|43")]);
+  });
+
   it("is not the same for a header and a cookie of one value", () => {
     const identities = new Identities([{ header: "id" }, { cookie: "id" }], [NEW]);
     const [header, cookie] = identities.identitiesOf({ id: "7", cookie: "id=7" }).write;

@@ -81,6 +81,26 @@ describe("a pin token", () => {
       assert.equal(edge().read(signed(payload)), null);
     });
 
+  it("runs out also at an edge that has read it before, which believes no other text for it", () => {
+    let wallMs = WALL_MS;
+    const config = configSchema.parse({ regions: {} });
+    const tokens = new PinTokens(config, { signer, clock: { now: () => 0, wall: () => wallMs } });
+    const text = tokens.issue(10_000, 7);
+    const [payload = "", mac = ""] = text.split(".");
+    for (const leftMs of [10_000, 4_000, 0]) {
+      wallMs = WALL_MS + 10_000 - leftMs;
+      assert.equal(tokens.read(text)?.remainingMs, leftMs);
+      for (const forged of [
+        payload,
+        `${payload}.`,
+        `${payload}.${mac.slice(1)}`,
+        `${payload}.${mac}A`,
+        ` ${text}`,
+      ])
+        assert.equal(tokens.read(forged), null);
+    }
+  });
+
   it("is no pin and no error when it is forged", () => {
     const forged = new Signer(["somebody else's secret"]).sign("pin", `1:${WALL_MS}:${WALL_MS + 9_000}:1`);
     assert.equal(edge().read(forged), null);
