@@ -96,6 +96,7 @@ describe("the admin API", () => {
       consistency: "strict",
       redis: "off",
       edges: 1,
+      workers: 1,
       caller: { name: "local", role: "operator" },
     });
   });
