@@ -12,7 +12,7 @@ import { LongLived } from "./proxy/long-lived.ts";
 import { Overload, type Vitals } from "./proxy/overload.ts";
 import { PinEndpoint } from "./proxy/pin-endpoint.ts";
 import { Router } from "./proxy/router.ts";
-import { EdgeServer, type Handlers } from "./proxy/server.ts";
+import { EdgeServer, type Handlers, type Sharing } from "./proxy/server.ts";
 import { Sessions } from "./proxy/sessions.ts";
 import { prepareSettings, type Settings } from "./proxy/settings.ts";
 import { TunnelHandler } from "./proxy/tunnel.ts";
@@ -40,6 +40,8 @@ export interface DataPlaneParts {
   readonly vitals: Vitals;
   /** Signs where the configuration gives no secrets. */
   readonly generatedSecret: string;
+  /** Left out where this process is the only one that listens. */
+  readonly sharing?: Sharing;
 }
 
 /** What clients meet, put together: the ports, and everything between them and the regions. */
@@ -86,7 +88,7 @@ export class DataPlane {
       descriptors: descriptorLimit(),
       tunnels: () => this.tunnels.size,
     });
-    this.#server = new EdgeServer(config, this.#handlers(), this.limits);
+    this.#server = new EdgeServer(config, this.#handlers(), this.limits, parts.sharing);
     events.on("admissionChanged", ({ region, to }) => {
       if (to !== "closed") return;
       this.tunnels.closeRegion(region);

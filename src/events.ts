@@ -156,6 +156,8 @@ export interface EdgeEvents {
     readonly why: string;
     readonly againInMs: number;
   };
+  /** What happened at a worker, for whoever watches the edge: an event of this list, by its name. */
+  workerTold: { readonly worker: number; readonly name: keyof EdgeEvents; readonly event: object };
   /** Something works and is probably not what one wants. `what` is one of a few phrases. */
   warned: { readonly what: string; readonly detail: string };
   /** A bug of ours that nobody caught; the edge goes on. */

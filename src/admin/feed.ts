@@ -48,12 +48,17 @@ export class EventFeed {
   #lastId = 0;
 
   constructor(events: EventBus, clock: Clock, heartbeatMs = HEARTBEAT_MS) {
-    this.#unsubscribe = FEED_EVENTS.map((name) => {
-      const tell = (event: object) =>
-        this.#publish(name, { at: new Date(clock.wall()).toISOString(), ...event });
+    const publish = (name: string, event: object) =>
+      this.#publish(name, { at: new Date(clock.wall()).toISOString(), ...event });
+    const unsubscribe = FEED_EVENTS.map((name) => {
+      const tell = (event: object) => publish(name, event);
       events.on(name, tell);
       return () => events.off(name, tell);
     });
+    const ofWorker = ({ worker, name, event }: EdgeEvents["workerTold"]) =>
+      publish(name, { worker, ...event });
+    events.on("workerTold", ofWorker);
+    this.#unsubscribe = [...unsubscribe, () => events.off("workerTold", ofWorker)];
     this.#heartbeat = setInterval(() => this.#send(":\n\n"), heartbeatMs);
     this.#heartbeat.unref();
   }

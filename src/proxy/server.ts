@@ -29,6 +29,12 @@ export interface Ports {
   readonly https: number | null;
 }
 
+/** What processes have in common that accept from the same sockets. */
+export interface Sharing {
+  /** 48 bytes, by which each resumes the sessions of TLS of all. */
+  readonly ticketKeys: Buffer;
+}
+
 /** One port, and what is done with its connections. */
 interface Listener {
   readonly acceptor: Acceptor;
@@ -43,7 +49,7 @@ export class EdgeServer {
   readonly #http: Listener;
   readonly #https: Listener | null;
 
-  constructor(config: Config, handlers: Handlers, limits: ConnectionLimits) {
+  constructor(config: Config, handlers: Handlers, limits: ConnectionLimits, sharing: Sharing | null = null) {
     const { https } = config.listen;
     const http1 = new Http1(config, handlers);
     const http2 = new Http2(config, handlers);
@@ -52,12 +58,15 @@ export class EdgeServer {
       if (socket.alpnProtocol === "h2") http2.serve(socket, socket);
       else http1.serve(socket);
     };
-    const tls = https === undefined ? null : new TlsEnd(https, secured);
+    const tls = https === undefined ? null : new TlsEnd(https, secured, sharing?.ticketKeys);
     this.#http1 = http1;
     this.#http2 = http2;
     this.#tls = tls;
-    this.#http = listenerOf(config, limits, { inClear: true, serve: (socket) => http1.serve(socket) });
-    this.#https = tls && listenerOf(config, limits, { inClear: false, serve: (socket) => tls.serve(socket) });
+    const isShared = sharing !== null;
+    const inClear = { isShared, inClear: true, serve: (socket: Socket) => http1.serve(socket) };
+    this.#http = listenerOf(config, limits, inClear);
+    this.#https =
+      tls && listenerOf(config, limits, { isShared, inClear: false, serve: (socket) => tls.serve(socket) });
   }
 
   /** Connections that are open, by listener. */
@@ -113,14 +122,21 @@ export class EdgeServer {
 function listenerOf(
   config: Config,
   limits: ConnectionLimits,
-  { inClear, serve }: { readonly inClear: boolean; readonly serve: (socket: Socket) => void },
+  {
+    isShared,
+    inClear,
+    serve,
+  }: { readonly isShared: boolean; readonly inClear: boolean; readonly serve: (socket: Socket) => void },
 ): Listener {
   const proxyProtocol = new ProxyProtocol(config, {
     refused: (socket) => limits.turnAway(socket),
     admits: (socket, client) => limits.admitBehindProxy(socket, client, { inClear }),
   });
-  const acceptor = new Acceptor((socket) => {
-    if (limits.admit(socket, { inClear })) proxyProtocol.serve(socket, serve);
-  });
+  const acceptor = new Acceptor(
+    (socket) => {
+      if (limits.admit(socket, { inClear })) proxyProtocol.serve(socket, serve);
+    },
+    { isShared },
+  );
   return { acceptor, proxyProtocol };
 }

@@ -15,12 +15,21 @@ export class TlsEnd {
   readonly #secured: (socket: TLSSocket, under: Socket) => void;
   /** What Node makes of a connection does not say of which one; its two ends do. */
   readonly #handshaking = new Map<string, Socket>();
+  readonly #ticketKeys: Buffer | null;
   #https: HttpsConfig;
   #server: Server;
 
-  /** @param secured gets each connection once its handshake is over, and the one that is under it */
-  constructor(https: HttpsConfig, secured: (socket: TLSSocket, under: Socket) => void) {
+  /**
+   * @param secured gets each connection once its handshake is over, and the one that is under it
+   * @param ticketKeys 48 bytes that several processes share, so that each resumes the sessions of all; null: keys of its own
+   */
+  constructor(
+    https: HttpsConfig,
+    secured: (socket: TLSSocket, under: Socket) => void,
+    ticketKeys: Buffer | null = null,
+  ) {
     this.#secured = secured;
+    this.#ticketKeys = ticketKeys;
     this.#https = https;
     this.#server = this.#serverOf(https);
   }
@@ -52,6 +61,7 @@ export class TlsEnd {
       ALPNProtocols: https.http2 ? ["h2", "http/1.1"] : ["http/1.1"],
       SNICallback: (servername, found) => found(null, certificates.for(servername) ?? undefined),
       handshakeTimeout: HANDSHAKE_MS,
+      ...(this.#ticketKeys === null ? {} : { ticketKeys: this.#ticketKeys }),
     });
     server.on("secureConnection", (socket) => {
       const under = this.#handshaking.get(endsOf(socket));

@@ -20,6 +20,8 @@ export interface Begin {
   /** The edge's, as the file has it. */
   readonly config: Config;
   readonly generatedSecret: string;
+  /** A client may come back to any worker to resume its session of TLS. */
+  readonly ticketKeys: Uint8Array;
   readonly known: readonly KnownEndpoint[];
 }
 
@@ -76,9 +78,14 @@ export type FromWorker =
   | { readonly kind: "ready"; readonly ports: Ports }
   | { readonly kind: "failed"; readonly failure: StartFailure }
   | { readonly kind: "answer"; readonly id: number; readonly answer: Questions[keyof Questions]["answer"] }
+  /** For whoever watches the edge; it is logged and counted here already. */
+  | { readonly kind: "told"; readonly name: (typeof TOLD)[number]; readonly event: object }
   /** Requests to an endpoint have failed: one, or so many that it serves no more. */
   | { readonly kind: "suspect"; readonly region: string; readonly origin: string }
   | { readonly kind: "ejected"; readonly region: string; readonly origin: string; readonly cause: string };
+
+/** What happens in one worker and is of use to whoever watches the edge; the rest all of them see. */
+export const TOLD = ["warned", "redisState", "overloadChanged", "feedState", "audited"] as const;
 
 export function endpointKey(region: string, origin: string): string {
   return `${region} ${origin}`;

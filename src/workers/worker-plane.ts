@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import type { Clock } from "../clock.ts";
 import type { Config } from "../config/schema.ts";
 import type { Pins } from "../consistency/pins.ts";
@@ -12,6 +13,8 @@ import type { RegionTable } from "../regions/table.ts";
 import type { Populations } from "../routing/drain-estimate.ts";
 import { endpointKey, type FromWorker } from "./messages.ts";
 import { Workers } from "./workers.ts";
+
+const TICKET_KEY_BYTES = 48;
 
 export interface WorkerPlaneParts {
   readonly clock: Clock;
@@ -31,6 +34,7 @@ export class WorkerPlane implements Plane {
   readonly #workers: Workers;
   readonly #parts: WorkerPlaneParts;
   readonly #edgeId: string;
+  readonly #ticketKeys = randomBytes(TICKET_KEY_BYTES);
   #config: Config;
   #settings: Settings;
 
@@ -42,8 +46,11 @@ export class WorkerPlane implements Plane {
     this.#settings = prepareSettings(config, this.#edgeId, parts);
     this.#workers = new Workers({
       ...{ count, events, logged },
-      begin: () => ({ config: this.#config, generatedSecret, known: table.known() }),
-      heard: (message) => this.#hear(message),
+      begin: () => ({
+        ...{ config: this.#config, generatedSecret, known: table.known() },
+        ticketKeys: this.#ticketKeys,
+      }),
+      heard: (message, worker) => this.#hear(message, worker),
     });
     const publish = ({ region, endpoint }: { readonly region: string; readonly endpoint: string }) =>
       this.#workers.tell({ kind: "known", known: table.known(region, endpoint) });
@@ -145,9 +152,11 @@ export class WorkerPlane implements Plane {
     this.#workers.tell({ kind: "hurry" });
   }
 
-  #hear(message: FromWorker): void {
-    const { table } = this.#parts;
-    if (message.kind === "suspect") table.suspect(message.region, message.origin);
+  #hear(message: FromWorker, worker: number): void {
+    const { table, events } = this.#parts;
+    if (message.kind === "told")
+      events.emit("workerTold", { worker, name: message.name, event: message.event });
+    else if (message.kind === "suspect") table.suspect(message.region, message.origin);
     else if (message.kind === "ejected") table.eject(message.region, message.origin, message.cause);
     else if (message.kind === "report") {
       const said = this.#workers.all.map(({ report }) => report);

@@ -127,11 +127,12 @@ export class WorkerProcess {
 }
 
 /**
- * All workers accept from one socket, which the primary has bound and keeps while any of them lives. Measured with two workers on
- * two cores against a socket for each (SO_REUSEPORT) and connections dealt out by the primary: with kept connections all three
- * carry the same; with one for each request 8,600, 7,400 and 5,500 requests/s, for dealing them out is work too. Of 200
- * connections the fuller worker had 128 at most, against 149 by SO_REUSEPORT, which hashes them whoever is busy. A socket for each
- * would moreover lose what waits at a worker that dies, and would not notice that another edge has the port.
+ * All workers accept from one socket, which the primary has bound and keeps while any of them lives, and give way to each other
+ * (see `Acceptor`). Measured with two workers on two cores, against a socket for each (SO_REUSEPORT) and against connections that
+ * the primary deals out: with kept connections all three carry twice what one does; with a connection for each request they carry
+ * 8,500, 6,600 to 7,400 and 5,500 requests/s, and one process 5,900, for to deal them out is work too. Of 64 to 128 connections that
+ * come at once the fuller worker gets 51 to 65 %, 50 to 57 % and 52 %. A socket for each would moreover lose what waits at a worker that
+ * dies or hangs, and would not notice that another edge has the port.
  */
 function fork(): Child {
   cluster.schedulingPolicy = cluster.SCHED_NONE;

@@ -18,7 +18,7 @@ import { TrafficMeter } from "../routing/traffic.ts";
 import { Shared } from "../shared.ts";
 import { version } from "../version.ts";
 import { Follower } from "./follower.ts";
-import { type Ask, type Begin, endpointKey, type FromWorker, type Questions } from "./messages.ts";
+import { type Ask, type Begin, endpointKey, type FromWorker, type Questions, TOLD } from "./messages.ts";
 import { shareOf } from "./shares.ts";
 
 export interface WorkerOptions {
@@ -54,7 +54,8 @@ export class Worker {
   #beat: NodeJS.Timeout | null = null;
   #stopped: Promise<void> | null = null;
 
-  constructor({ worker, workers, config: whole, generatedSecret, known }: Begin, options: WorkerOptions) {
+  constructor(begin: Begin, options: WorkerOptions) {
+    const { worker, workers, config: whole, generatedSecret, known } = begin;
     const { events } = this;
     const [clock, config] = [systemClock, shareOf(whole, workers)];
     this.#options = options;
@@ -78,10 +79,11 @@ export class Worker {
     });
     this.#plane = new DataPlane(config, {
       ...{ clock, events, table, pins: this.#pins, topology: this.#follower.topology, writes, traffic },
-      ...{ vitals: this.#vitals, generatedSecret },
+      ...{ vitals: this.#vitals, generatedSecret, sharing: { ticketKeys: Buffer.from(begin.ticketKeys) } },
     });
     this.#metrics = this.#measure(writes);
     this.#tellOfFailures();
+    for (const name of TOLD) events.on(name, (event: object) => options.tell({ kind: "told", name, event }));
   }
 
   /** Resolves when it listens. What the fleet says is known by then, and what the prober of its edge has found out. */

@@ -16,7 +16,7 @@ export interface WorkersParts {
   readonly count: number;
   readonly events: EventBus;
   readonly begin: (worker: number) => Omit<Begin, "kind" | "worker" | "workers">;
-  readonly heard: (message: FromWorker) => void;
+  readonly heard: (message: FromWorker, worker: number) => void;
   readonly logged: (lines: string) => void;
 }
 
@@ -95,7 +95,7 @@ export class Workers {
   #launch(number: number): WorkerProcess {
     const { count, begin, heard, logged } = this.#parts;
     const given = { kind: "begin", worker: number, workers: count, ...begin(number) } as const;
-    const worker = new WorkerProcess(given, { heard, logged });
+    const worker = new WorkerProcess(given, { heard: (message) => heard(message, number), logged });
     this.#byNumber.set(number, worker);
     const tell = () => this.#parts.events.emit("workerStarted", { worker: number, pid: worker.pid });
     void worker.ready.then(tell, () => {});

@@ -4,8 +4,9 @@ import { PassThrough } from "node:stream";
 import { describe, type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Client, type Dispatcher, request } from "undici";
-import { stringify } from "yaml";
+import { parse, stringify } from "yaml";
 import { DatabaseRegion, PromotionHook } from "../support/database.ts";
+import { beginDrill, reportAt } from "../support/drills.ts";
 import { type EdgeProcess, startEdgeProcess } from "../support/edge-process.ts";
 import { eventually } from "../support/eventually.ts";
 import { startRedis } from "../support/redis.ts";
@@ -58,7 +59,7 @@ async function stage(t: TestContext, more: object = {}): Promise<Stage> {
       health: { interval: "1s", timeout: "900ms", fall: 2 },
       failover: { hook: { url, token: "hook-token" } },
       consistency: { graceWindow: "20s" },
-      proxy: { responseTimeout: "20s" },
+      proxy: { responseTimeout: "20s", connectTimeout: "500ms" },
       shutdown: { grace: "5s" },
       limits: { overload: { eventLoopDelay: "0ms" } },
       ...more,
@@ -304,8 +305,34 @@ describe("an edge with two workers", { concurrency: true }, () => {
     });
   });
 
+  test("rehearses a loss in every worker", async (t) => {
+    const { edge } = await stage(t);
+    const both = await connections(t, edge);
+    const drill = { region: "eu", lasts: "4s", kind: "black-hole", reason: "a test" };
+    const { status, json } = await beginDrill(edge, drill, "?force=true");
+    assert.equal(status, 200, JSON.stringify(json));
+    await eventually(async () => {
+      const served = await Promise.all(both.map((client) => ask(client, "GET", "gus")));
+      for (const region of served) assert.match(region, /^us /);
+    });
+    const report = await reportAt(edge, json.drill?.id ?? "");
+    assert.deepEqual([report.result, report.lost], ["passed", 0]);
+    assert.deepEqual(report.edges.map(({ edge: name }) => name).toSorted(), [EDGE, `${EDGE}/1`, `${EDGE}/2`]);
+    const asked = report.edges.map((each) => [each.edge === EDGE, each.requests > 0]);
+    assert.ok(
+      asked.every(([isPrimary, isAsked]) => isPrimary !== isAsked),
+      JSON.stringify(report.edges),
+    );
+    await eventually(async () => {
+      for (const client of both) assert.match(await ask(client, "GET", "hal"), /^eu /);
+    });
+  });
+
   test("replaces a worker that hangs, and takes its workers along when it is killed", async (t) => {
     const { edge } = await stage(t);
+    const taken = { ...parse(readFileSync(edge.configFile, "utf8")), admin: { port: 0 } };
+    const second = await startEdgeProcess(stringify(taken)).catch((error: Error) => error.message);
+    assert.match(String(second), /is taken/);
     const [hanging = 0] = childrenOf(edge.pid);
     process.kill(hanging, "SIGSTOP");
     await eventually(() => logLines(edge).some(({ why }) => why === "it hung"), { withinMs: 20_000 });
