@@ -1,10 +1,7 @@
 import { type Clock, systemClock } from "../clock.ts";
-import { FAULTS } from "../errors.ts";
 import type { EdgeEvents, EventBus, RequestRecord } from "../events.ts";
+import { type Access, AccessLog } from "./access-log.ts";
 import type { Logger } from "./log.ts";
-
-/** Which requests get a line: `errors` are those that hurt somebody and those answered with a 5xx. */
-export type Access = "all" | "errors" | "off";
 
 export interface EventLog {
   /** Which requests get a line from now on. */
@@ -26,14 +23,14 @@ export function logEvents(
   const emitter: NodeJS.EventEmitter = events;
   const all = Object.entries(eventWriters(logger, new Throttle(clock)));
   const writers = isWorker ? all.filter(([name]) => !OF_THE_EDGE.has(name)) : all;
-  let logged = access;
-  const request = (record: RequestRecord) => logRequest(logger, logged, record);
+  const accessLog = new AccessLog(logger, access);
+  const request = (record: RequestRecord) => accessLog.log(record);
 
   for (const [name, write] of writers) emitter.on(name, write);
   events.on("requestDone", request);
   return {
     setAccess: (next) => {
-      logged = next;
+      accessLog.access = next;
     },
     close: () => {
       for (const [name, write] of writers) emitter.off(name, write);
@@ -121,50 +118,6 @@ function eventWriters(logger: Logger, throttle: Throttle): Writers {
     retryBudgetExhausted: () =>
       throttle.run("retry budget", (suppressed) => logger.warn({ suppressed }, "retry budget exhausted")),
   };
-}
-
-function logRequest(logger: Logger, access: Access, record: RequestRecord): void {
-  if (access === "off") return;
-  const hurt = record.fault !== null && FAULTS[record.fault].owner !== "client";
-  if (access === "errors" && !hurt && record.status < 500) return;
-  logger[hurt ? "warn" : "info"](accessFields(record), "request");
-}
-
-/** The line of one request. Identities, cookies and the query string are not in the record to begin with. */
-function accessFields(record: RequestRecord) {
-  const { id, method, path, protocol, status, region, reason, fault } = record;
-  const { durationMs, upstreamMs, overheadMs, bytesIn, bytesOut, pin, consistency, affinity, complete } =
-    record;
-  return {
-    requestId: id,
-    method,
-    path,
-    protocol,
-    status,
-    region,
-    reason,
-    fault,
-    attempts: record.attempts.map((attempt) => ({
-      region: attempt.region,
-      endpoint: attempt.endpoint,
-      outcome: attempt.outcome,
-      ms: rounded(attempt.durationMs),
-    })),
-    durationMs: rounded(durationMs),
-    upstreamMs: rounded(upstreamMs),
-    overheadMs: rounded(overheadMs),
-    bytesIn,
-    bytesOut,
-    pin,
-    consistency,
-    affinity,
-    complete,
-  };
-}
-
-/** To a microsecond: more digits are noise in every line. */
-function rounded(milliseconds: number | null): number | null {
-  return milliseconds === null ? null : Math.round(milliseconds * 1_000) / 1_000;
 }
 
 const THROTTLE_MS = 1_000;
