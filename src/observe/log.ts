@@ -33,7 +33,7 @@ export function lineWriter(logger: Logger): (level: "info" | "warn", fields: obj
   const base = JSON.stringify(logger.bindings()).slice(1, -1);
   return (level, fields) => {
     if (!logger.isLevelEnabled(level)) return;
-    sink?.write(`{"level":"${level}"${isoTime()},${base},${JSON.stringify(fields).slice(1)}\n`);
+    sink?.writeTogether(`{"level":"${level}"${isoTime()},${base},${JSON.stringify(fields).slice(1)}\n`);
   };
 }
 

@@ -6,6 +6,9 @@ import { FileOutput, type Output, Unwritten } from "./file-output.ts";
 /** How much waits for a reader that does not read, in UTF-16 units; then lines are lost, never requests. */
 const MAX_WAITING = 4 * 1_024 * 1_024;
 
+/** For how long lines that come with every request wait for others. */
+const TOGETHER_MS = 10;
+
 /**
  * Where log lines go. A reader that stalls or leaves, and a full disk, must not stall or end an edge, so
  * writing never waits and never throws: lines are lost instead, and counted. (pino's own destination waits
@@ -16,6 +19,8 @@ export class LogSink {
   readonly #out: Output;
   #waiting: string[] = [];
   #waitingLength = 0;
+  /** Whether what waits goes out with this turn of the event loop. */
+  #isDue = false;
   #dropped = 0;
   #unreported = 0;
   #recovered: (lines: number) => void = () => {};
@@ -37,13 +42,17 @@ export class LogSink {
   }
 
   write(line: string): void {
-    if (this.#out.writableLength + this.#waitingLength + line.length > MAX_WAITING) {
-      this.#drop(1);
-      return;
-    }
-    if (this.#waiting.length === 0) setImmediate(() => this.#handOver());
-    this.#waiting.push(line);
-    this.#waitingLength += line.length;
+    if (!this.#keep(line) || this.#isDue) return;
+    this.#isDue = true;
+    setImmediate(() => this.#handOver());
+  }
+
+  /**
+   * The same for lines that come with every request, which wait a little for each other: turns of the event loop are often short,
+   * and a write for each took more time than the line itself. They are never behind a line that was written after them.
+   */
+  writeTogether(line: string): void {
+    if (this.#keep(line) && this.#waiting.length === 1) setTimeout(() => this.#handOver(), TOGETHER_MS);
   }
 
   /** Resolves when everything is written, or after `withinMs`; never rejects. */
@@ -55,7 +64,19 @@ export class LogSink {
     given.abort();
   }
 
+  /** False when there is no room for it. */
+  #keep(line: string): boolean {
+    if (this.#out.writableLength + this.#waitingLength + line.length > MAX_WAITING) {
+      this.#drop(1);
+      return false;
+    }
+    this.#waiting.push(line);
+    this.#waitingLength += line.length;
+    return true;
+  }
+
   #handOver(): void {
+    this.#isDue = false;
     const lines = this.#waiting.length;
     if (lines === 0) return;
     const text = this.#waiting.join("");
