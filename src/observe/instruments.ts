@@ -234,6 +234,15 @@ function edgeInstruments(registry: Registry) {
       ["certificate"],
     ),
     configReloads: counter("config_reloads_total", "Reloads of the configuration, by result.", ["result"]),
+    reloadSuccessful: gauge(
+      "config_last_reload_successful",
+      "1 while the file that was read last is in force, 0 after one that was rejected.",
+    ),
+    calendarMisses: counter(
+      "calendar_misses_total",
+      "Windows of the calendar that this edge saw nobody begin, or that were refused.",
+      ["kind", "result"],
+    ),
     logLinesDropped: counter(
       "log_lines_dropped_total",
       "Log lines lost because standard output did not take them.",

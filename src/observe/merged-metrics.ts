@@ -25,6 +25,8 @@ const MERGED: Readonly<Record<string, readonly string[]>> = {
     "meridian_drills_total",
     "meridian_drill_running",
     "meridian_drill_recovery_seconds",
+    "meridian_calendar_misses_total",
+    "meridian_config_last_reload_successful",
     "meridian_certificate_expiry_timestamp_seconds",
     "meridian_workers",
     "meridian_worker_restarts_total",

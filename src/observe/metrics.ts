@@ -87,6 +87,8 @@ const REFUSALS: readonly ConnectionRefusal[] = [
   ...OVERLOADS,
 ];
 const DRILL_RESULTS: readonly DrillOutcome["result"][] = ["passed", "aborted", "stopped", "lost"];
+/** How the calendar warns of a window that was not begun. */
+const CALENDAR_MISS = /^(drill|maintenance) (missed|refused)$/;
 const LAG_QUANTILES = [0.5, 0.99, 1];
 
 const ALL_FAULTS = Object.entries(FAULTS).map(([fault, { owner }]) => ({ fault, owner }));
@@ -153,6 +155,9 @@ export class Metrics {
     for (const origin of ["uncaughtException", "unhandledRejection"]) uncaughtErrors.inc({ origin }, 0);
     for (const result of ["moved", "given_up"]) this.#instruments.moves.inc({ result }, 0);
     for (const result of ["applied", "unchanged", "rejected"]) configReloads.inc({ result }, 0);
+    this.#instruments.reloadSuccessful.set(1);
+    for (const kind of ["drill", "maintenance"])
+      for (const result of ["missed", "refused"]) this.#instruments.calendarMisses.inc({ kind, result }, 0);
   }
 
   #listen(): void {
@@ -180,7 +185,14 @@ export class Metrics {
     this.#on("lockedOut", () => to.adminLockouts.inc());
     this.#on("nameFailed", () => to.nameFailures.inc());
     this.#on("uncaught", ({ origin }) => to.uncaughtErrors.inc({ origin }));
-    this.#on("configReloaded", ({ result }) => to.configReloads.inc({ result }));
+    this.#on("configReloaded", ({ result }) => {
+      to.configReloads.inc({ result });
+      to.reloadSuccessful.set(result === "rejected" ? 0 : 1);
+    });
+    this.#on("warned", ({ what }) => {
+      const [, kind, result] = CALENDAR_MISS.exec(what) ?? [];
+      if (kind !== undefined && result !== undefined) to.calendarMisses.inc({ kind, result });
+    });
   }
 
   #on<Name extends keyof EdgeEvents>(name: Name, listener: (event: EdgeEvents[Name]) => void): void {

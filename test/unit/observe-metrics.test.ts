@@ -65,6 +65,36 @@ function feedEverything(events: EventBus): void {
 }
 
 describe("metrics", () => {
+  it("says whether the file that was read last is in force", async () => {
+    const { events, metrics } = watch();
+    const successful = () => sample(metrics, "meridian_config_last_reload_successful");
+    assert.equal(await successful(), 1);
+    events.emit("configReloaded", { result: "rejected", changes: [], problems: ["bad"] });
+    assert.equal(await successful(), 0);
+    events.emit("configReloaded", { result: "unchanged", changes: [], problems: [] });
+    assert.equal(await successful(), 1);
+  });
+
+  it("counts the windows of the calendar that were not begun, and no other warning", async () => {
+    const { events, metrics } = watch();
+    for (const what of [
+      "drill missed",
+      "drill refused",
+      "drill put off",
+      "maintenance missed",
+      "few descriptors",
+    ])
+      events.emit("warned", { what, detail: "" });
+    const misses = (kind: string, result: string) =>
+      sample(metrics, `meridian_calendar_misses_total{kind="${kind}",result="${result}"}`);
+    assert.deepEqual(
+      await Promise.all(["missed", "refused"].map((result) => misses("drill", result))),
+      [1, 1],
+    );
+    assert.equal(await misses("maintenance", "missed"), 1);
+    assert.equal(await misses("maintenance", "refused"), 0);
+  });
+
   it("counts a request by region, method, class of status and reason", async () => {
     const { events, metrics } = watch();
     events.emit("requestDone", record({ region: "eu-west", method: "GET", status: 204, reason: "latency" }));
