@@ -162,6 +162,18 @@ export function primariesOf(client: RedisClient): readonly Redis[] {
 }
 
 /**
+ * Sends the commands that follow in this turn of the event loop together, at its end: for each node one write, and most often
+ * one answer to read. Each write of its own wakes the other side, and its answer wakes this one.
+ */
+export function sendTogether(client: RedisClient): void {
+  for (const { status, stream } of primariesOf(client)) {
+    if (status !== "ready" || stream.writableCorked > 0) continue;
+    stream.cork();
+    setImmediate(() => stream.uncork());
+  }
+}
+
+/**
  * Resolves when each of them answers or fails. The library connects to a node of a cluster with the first command
  * for it, and until it is connected rejects the second.
  */

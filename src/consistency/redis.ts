@@ -1,4 +1,4 @@
-import type { RedisClient } from "../redis.ts";
+import { type RedisClient, sendTogether } from "../redis.ts";
 import type { Position } from "../routing/position.ts";
 import { feedKey } from "./feed-script.ts";
 import { PIN_SCRIPTS } from "./pin-scripts.ts";
@@ -15,6 +15,9 @@ import {
 
 /** Keys spread over this many hash tags, so that a Redis Cluster spreads them over its nodes. */
 export const SHARDS = 16;
+
+/** Of base64url (RFC 4648 §5). */
+const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 /** What Redis says when the keys of one command are on several of its nodes. */
 const APART = "CROSSSLOT";
@@ -57,6 +60,8 @@ interface PinCommands {
 export class RedisPinStore implements PinStore {
   readonly #client: RedisClient & PinCommands;
   readonly #namespace: string;
+  /** Of the keys of pins, by their shards. */
+  readonly #pinPrefixes: readonly string[];
   readonly #tells: () => boolean;
   /** Whether one command may not ask for several users: there is a cluster behind what looks like one Redis. */
   #keysAreApart = false;
@@ -74,11 +79,13 @@ export class RedisPinStore implements PinStore {
     client.defineCommand("meridianInspect", { lua: PIN_SCRIPTS.inspect, numberOfKeys: 1 });
     this.#client = client as RedisClient & PinCommands;
     this.#namespace = namespace;
+    this.#pinPrefixes = Array.from({ length: SHARDS }, (_, shard) => shardKey(namespace, shard, "p:"));
     this.#tells = tells;
   }
 
   async begin(pids: readonly Pid[], writeId: string, ttlMs: number): Promise<void> {
     const ttl = Math.ceil(ttlMs);
+    sendTogether(this.#client);
     const done = pids.map((pid) =>
       this.#tells()
         ? this.#client.meridianBeginTold(this.#key(pid), this.#feed(pid), writeId, ttl, pid)
@@ -94,6 +101,7 @@ export class RedisPinStore implements PinStore {
     position: Position | null = null,
   ): Promise<void> {
     const ttl = Math.ceil(ttlMs);
+    sendTogether(this.#client);
     const done = pids.map((pid) =>
       position !== null && ttl > 0
         ? this.#place(pid, writeId, ttl, position)
@@ -134,6 +142,7 @@ export class RedisPinStore implements PinStore {
   }
 
   async held(pids: readonly Pid[]): Promise<Held | null> {
+    sendTogether(this.#client);
     const answers = await Promise.all(
       pids.map((pid) => this.#client.meridianHeld(this.#key(pid), this.#positionsKey(pid))),
     );
@@ -162,7 +171,7 @@ export class RedisPinStore implements PinStore {
   }
 
   #key(pid: Pid): string {
-    return shardKey(this.#namespace, shardOf(pid), `p:${pid}`);
+    return `${this.#pinPrefixes[shardOf(pid)]}${pid}`;
   }
 
   #feed(pid: Pid): string {
@@ -198,7 +207,11 @@ export function shardKey(namespace: string, shard: number, name: string): string
   return `{${namespace}:${shard}}:${name}`;
 }
 
-/** From the pid's first byte, which is uniform, since a pid is a hash. */
+/** From the pid's first byte, which is uniform, since a pid is a hash: of its low four bits, two are in either character. */
 export function shardOf(pid: Pid): number {
-  return (Buffer.from(pid.slice(0, 2), "base64url")[0] ?? 0) % SHARDS;
+  return ((sixBits(pid, 0) & 0b11) << 2) | (sixBits(pid, 1) >> 4);
+}
+
+function sixBits(base64url: string, at: number): number {
+  return Math.max(0, ALPHABET.indexOf(base64url.charAt(at)));
 }
