@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { glob, readFile } from "node:fs/promises";
 import { describe, it } from "node:test";
 import { parse, parseAllDocuments } from "yaml";
+import { DASHBOARDS } from "../../scripts/generate-dashboards.ts";
 import { parseConfig } from "../../src/config/load.ts";
 import { EventBus } from "../../src/events.ts";
 import { Metrics } from "../../src/observe/metrics.ts";
@@ -31,8 +32,9 @@ interface Compose {
   readonly services: Record<string, Record<string, unknown>>;
 }
 
-async function dashboard(): Promise<Dashboard> {
-  return JSON.parse(await read("deploy/grafana/dashboards/meridian.json")) as Dashboard;
+async function dashboards(): Promise<readonly Dashboard[]> {
+  const files = await Array.fromAsync(glob("deploy/grafana/dashboards/*.json", { cwd: ROOT }));
+  return Promise.all(files.sort().map(async (file) => JSON.parse(await read(file)) as Dashboard));
 }
 
 /** Names of all that `GET /metrics` offers: the registry's word, not a list of ours. */
@@ -135,14 +137,21 @@ describe("deployment files", () => {
   });
 });
 
-describe("the dashboard", () => {
-  it("asks only for metrics that an edge has", async () => {
-    const board = await dashboard();
-    const asked = [
-      ...panelQueries(board),
-      ...board.annotations.list.map(({ expr }) => expr),
-      ...board.templating.list.map(({ definition = "" }) => definition),
-    ].flatMap(namesIn);
+describe("the dashboards", () => {
+  it("are those that their source gives: npm run dashboards", async () => {
+    for (const [file, text] of DASHBOARDS) assert.equal(await readFile(file, "utf8"), text, file);
+    assert.equal((await dashboards()).length, DASHBOARDS.size);
+  });
+
+  it("ask only for metrics that an edge has", async () => {
+    const boards = await dashboards();
+    const asked = boards
+      .flatMap((board) => [
+        ...panelQueries(board),
+        ...board.annotations.list.map(({ expr }) => expr),
+        ...board.templating.list.map(({ definition = "" }) => definition),
+      ])
+      .flatMap(namesIn);
     const offered = await metricNames();
     assert.ok(asked.length > 50);
     assert.deepEqual(
@@ -151,8 +160,8 @@ describe("the dashboard", () => {
     );
   });
 
-  it("shows every metric of Meridian's own in some panel", async () => {
-    const shown = new Set(panelQueries(await dashboard()).flatMap(namesIn));
+  it("show every metric of Meridian's own in some panel", async () => {
+    const shown = new Set((await dashboards()).flatMap(panelQueries).flatMap(namesIn));
     const own = [...(await metricNames())].filter((name) => name.startsWith("meridian_"));
     assert.deepEqual(
       own.filter((name) => !shown.has(name)),
@@ -160,26 +169,38 @@ describe("the dashboard", () => {
     );
   });
 
-  it("follows the chosen edges in every query", async () => {
-    for (const expr of panelQueries(await dashboard())) {
+  it("follow the chosen edges in every query", async () => {
+    for (const expr of (await dashboards()).flatMap(panelQueries)) {
       const selectors = expr.match(/\{[^}]*\}/g) ?? [];
       assert.ok(selectors.length > 0 && selectors.every((each) => each.includes('instance=~"$edge"')), expr);
     }
   });
 
-  it("gives every panel a unit, an id of its own and a place of its own", async () => {
-    const { uid, panels } = await dashboard();
-    assert.equal(uid, "meridian-overview");
-    assert.equal(new Set(panels.map(({ id }) => id)).size, panels.length);
-    const graphs = panels.filter(({ type }) => type === "timeseries" || type === "stat");
+  it("have names that links can rely on", async () => {
+    const uids = (await dashboards()).map(({ uid }) => uid);
+    const wanted = ["changes", "consistency", "edge", "overview", "region"];
     assert.deepEqual(
-      graphs.filter(({ fieldConfig }) => !fieldConfig?.defaults.unit).map(({ title }) => title),
-      [],
+      uids.sort(),
+      wanted.map((name) => `meridian-${name}`),
     );
-    const cells = panels.flatMap(({ gridPos: { x, y, w, h } }) =>
-      Array.from({ length: w * h }, (_, cell) => `${x + (cell % w)}:${y + Math.floor(cell / w)}`),
-    );
-    assert.equal(new Set(cells).size, cells.length);
-    assert.ok(panels.every(({ gridPos: { x, w } }) => x + w <= 24));
+  });
+
+  it("give every panel a unit, a description, an id of its own and a place of its own", async () => {
+    for (const { panels } of await dashboards()) {
+      assert.equal(new Set(panels.map(({ id }) => id)).size, panels.length);
+      const shown = panels.filter(({ type }) => type !== "row");
+      const bare = shown.filter(({ fieldConfig, description = "" }) => {
+        return !fieldConfig?.defaults.unit || description.length < 30;
+      });
+      assert.deepEqual(
+        bare.map(({ title }) => title),
+        [],
+      );
+      const cells = panels.flatMap(({ gridPos: { x, y, w, h } }) =>
+        Array.from({ length: w * h }, (_, cell) => `${x + (cell % w)}:${y + Math.floor(cell / w)}`),
+      );
+      assert.equal(new Set(cells).size, cells.length);
+      assert.ok(panels.every(({ gridPos: { x, w } }) => x + w <= 24));
+    }
   });
 });
