@@ -12,6 +12,7 @@ COPY package.json package-lock.json ./
 RUN --mount=type=cache,target=/root/.npm npm ci --ignore-scripts --no-audit --no-fund
 COPY tsconfig.json tsconfig.build.json ./
 COPY scripts/build.ts scripts/
+COPY scripts/console scripts/console
 COPY src src
 RUN npm run build \
  && npm prune --omit=dev --ignore-scripts --no-audit --no-fund

@@ -1,11 +1,13 @@
 #!/bin/sh
-# Sees to what the tests need beside npm packages: a redis-server, and Prometheus with its promtool, to run. Quiet when
-# they are there. Plain sh, because it runs before anything else is known to work.
+# Sees to what the tests need beside npm packages: a redis-server, Prometheus with its promtool, and a Chromium, to run.
+# Quiet when they are there. Plain sh, because it runs before anything else is known to work.
 set -eu
 
 missing=""
 command -v redis-server >/dev/null 2>&1 || missing="redis-server"
 { command -v prometheus && command -v promtool; } >/dev/null 2>&1 || missing="$missing prometheus"
+[ -x "${CHROMIUM:-}" ] || command -v chromium >/dev/null 2>&1 || command -v chromium-browser >/dev/null 2>&1 ||
+  command -v google-chrome >/dev/null 2>&1 || missing="$missing chromium"
 if [ -z "$missing" ]; then
   exit 0
 fi
@@ -19,10 +21,10 @@ if ! command -v apt-get >/dev/null 2>&1 || ! $as_root true 2>/dev/null; then
   cat >&2 <<TEXT
 The tests start servers of their own, and these are not on this machine: $missing
 Install Redis 6.2 or later and Prometheus 2.40 or later, so that redis-server, prometheus and promtool are on the PATH,
-and run the tests again:
-  Debian, Ubuntu   sudo apt-get install redis-server prometheus
-  Fedora           sudo dnf install redis golang-github-prometheus
-  macOS            brew install redis prometheus
+and a Chromium (or say where it is: CHROMIUM), and run the tests again:
+  Debian, Ubuntu   sudo apt-get install redis-server prometheus chromium
+  Fedora           sudo dnf install redis golang-github-prometheus chromium
+  macOS            brew install redis prometheus; brew install --cask chromium
 TEXT
   exit 1
 fi

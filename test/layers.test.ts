@@ -14,6 +14,8 @@ const ROOMS: Record<string, readonly string[]> = {
   proxy: ["routing", "config", "regions", "consistency", "fleet"],
   admin: ["routing", "config", "regions", "consistency", "fleet"],
   cli: ["routing", "config", "admin"],
+  /** What runs in browsers knows the shapes of the answers, and nothing of the server; see {@link allowed}. */
+  console: [],
 };
 
 /** Free for every room but routing. */
@@ -33,14 +35,19 @@ const LIBRARIES: Record<string, RegExp> = {
   "node-cron": /^(fleet\/calendar[\w-]*|config\/cron)\.ts$/,
   "prom-client": /^observe\//,
   pino: /^observe\//,
+  preact: /^console\//,
+  "preact/hooks": /^console\//,
+  "@preact/signals": /^console\//,
 };
 
 const IMPURE = /\bDate\.now|\bnew Date\b|\bMath\.random|\bperformance\b|\basync\b|\bawait\b|\bsetTimeout\b/;
-const SPECIFIER = /(?:\bfrom|\bimport|\bimport\()\s*"([^"]+)"/g;
+const SPECIFIER = /(\bimport type\b[^"]*?)?(?:\bfrom|\bimport|\bimport\()\s*"([^"]+)"/g;
 const SOURCES = new URL("../src/", import.meta.url);
 
 interface Import {
   readonly file: string;
+  /** `import type`: nothing of it is left at run time. */
+  readonly typeOnly: boolean;
   /** `room/file.ts` for our own, the bare name for a library or `node:` module. */
   readonly target: string;
   readonly own: boolean;
@@ -50,23 +57,31 @@ const code = (text: string) => text.replaceAll(/\/\*[\s\S]*?\*\/|(?<=^|\s)\/\/.*
 const roomOf = (path: string) => (path.includes("/") ? (path.split("/")[0] ?? "") : path);
 
 async function sources(): Promise<ReadonlyMap<string, string>> {
-  const files = await Array.fromAsync(glob("**/*.ts", { cwd: SOURCES }));
+  const files = await Array.fromAsync(glob("**/*.{ts,tsx}", { cwd: SOURCES }));
   const read = async (file: string) => [file, code(await readFile(new URL(file, SOURCES), "utf8"))] as const;
   return new Map(await Promise.all(files.map(read)));
 }
 
 function importsOf(file: string, text: string): readonly Import[] {
-  return [...text.matchAll(SPECIFIER)].map(([, specifier = ""]) => {
+  return [...text.matchAll(SPECIFIER)].map(([, typeOnly, specifier = ""]) => {
     const own = specifier.startsWith(".");
-    return { file, own, target: own ? posix.join(posix.dirname(file), specifier) : specifier };
+    return {
+      file,
+      own,
+      typeOnly: typeOnly !== undefined,
+      target: own ? posix.join(posix.dirname(file), specifier) : specifier,
+    };
   });
 }
 
-function allowed({ file, target, own }: Import): boolean {
+function allowed({ file, target, own, typeOnly }: Import): boolean {
   const from = roomOf(file);
   const to = roomOf(target);
+  if (!own && from === "console") return LIBRARIES[target]?.test(file) ?? false;
   if (!own) return from === "routing" ? false : (LIBRARIES[target]?.test(file) ?? target.startsWith("node:"));
   if (target === "edge.ts") return file === "main.ts" || file === "serve.ts" || from === "demo";
+  if (from === "console" && to === "admin") return typeOnly && /-?messages\.ts$/.test(target);
+  if (from === "console" || to === "console") return from === to;
   if (from === to || FREE.includes(target)) return from !== "routing" || to === "routing";
   return ROOMS[from]?.includes(to) ?? true;
 }
@@ -105,9 +120,12 @@ describe("the layer rule", async () => {
     ["observe/log.ts", "events.ts", true],
     ["proxy/handle.ts", "edge.ts", false],
     ["main.ts", "edge.ts", true],
+    ["console/live.ts", "admin/messages.ts", false],
+    ["console/live.ts", "events.ts", false],
+    ["admin/server.ts", "console/words.ts", false],
   ] as const) {
     it(`${verdict ? "allows" : "forbids"} ${target} in ${file}`, () => {
-      assert.equal(allowed({ file, target, own: true }), verdict);
+      assert.equal(allowed({ file, target, own: true, typeOnly: false }), verdict);
     });
   }
 
@@ -116,9 +134,12 @@ describe("the layer rule", async () => {
     ["routing/decide.ts", "node:crypto", false],
     ["proxy/handle.ts", "node:http", true],
     ["config/load.ts", "left-pad", false],
+    ["console/app.tsx", "preact", true],
+    ["admin/server.ts", "preact", false],
+    ["console/app.tsx", "node:fs", false],
   ] as const) {
     it(`${verdict ? "allows" : "forbids"} the library ${target} in ${file}`, () => {
-      assert.equal(allowed({ file, target, own: false }), verdict);
+      assert.equal(allowed({ file, target, own: false, typeOnly: false }), verdict);
     });
   }
 });

@@ -22,6 +22,8 @@ declare module "fastify" {
     readonly access?: Role | "anyone";
     /** The audit log's word for the change that this call makes. */
     readonly change?: string;
+    /** A file of the console, no call of the API. */
+    readonly page?: true;
   }
   interface FastifySchema {
     readonly summary?: string;
@@ -49,6 +51,8 @@ export interface Route {
   readonly url: string;
   readonly schema: FastifySchema;
   readonly access: Role | "anyone";
+  /** Whether it is a file of the console. */
+  readonly page: boolean;
 }
 
 const BODY_LIMIT_BYTES = 65_536;
@@ -115,8 +119,9 @@ export function refuse(refusal: Refusal, request: FastifyRequest, reply: Fastify
 function recordRoutes(app: AdminApp): readonly Route[] {
   const routes: Route[] = [];
   app.addHook("onRoute", ({ method, url, schema, config }: RouteOptions) => {
-    if (typeof method === "string")
-      routes.push({ method, url, schema: schema ?? {}, access: config?.access ?? "operator" });
+    if (typeof method !== "string") return;
+    const { access = "operator", page = false } = config ?? {};
+    routes.push({ method, url, schema: schema ?? {}, access, page });
   });
   return routes;
 }

@@ -7,7 +7,7 @@ type Json = Readonly<Record<string, unknown>>;
 /** The OpenAPI 3.1 description of these routes, from the very schemas that requests are checked against. */
 export function openapiOf(routes: readonly Route[], version: string): Json {
   const paths: Record<string, Record<string, unknown>> = {};
-  for (const route of routes.filter(({ method }) => method !== "HEAD")) {
+  for (const route of routes.filter(({ method, page }) => method !== "HEAD" && !page)) {
     const path = route.url.replace(/:(\w+)/g, "{$1}");
     paths[path] = { ...paths[path], [route.method.toLowerCase()]: operation(route) };
   }

@@ -3,6 +3,7 @@ import { Access, demand, exposure } from "./access.ts";
 import { callerAddress } from "./address.ts";
 import { type AdminApp, buildApp, methodsAt, type Route, refuse } from "./app.ts";
 import { addConfigRoutes } from "./config-routes.ts";
+import { addConsoleRoutes } from "./console-routes.ts";
 import { addDecisionRoutes } from "./decision-routes.ts";
 import { addDrillRoutes } from "./drill-routes.ts";
 import { addEventRoutes } from "./event-routes.ts";
@@ -47,6 +48,7 @@ export function createAdmin(parts: AdminParts, log: FastifyBaseLogger): Admin {
   answerRefusals(app, routes, refusals);
   const feed = new EventFeed(parts.events, parts.clock);
   app.addHook("preClose", async () => feed.close());
+  addConsoleRoutes(app);
   addProbeRoutes(app, parts);
   addStatusRoutes(app, parts, routes);
   addRegionRoutes(app, parts);

@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { text } from "node:stream/consumers";
 import type { SimulatedRegion } from "./simulated-region.ts";
 import type { SimulatedWorld } from "./simulated-world.ts";
 
@@ -25,7 +26,10 @@ const ACTIONS: Readonly<Record<string, Action>> = {
   },
 };
 
-/** A small HTTP server that breaks and heals the regions of a world: `curl -X POST CONTROL/eu-west/kill`. */
+/**
+ * A small HTTP server that breaks and heals the regions of a world: `curl -X POST CONTROL/eu-west/kill`. `POST /promote` is the hook
+ * that makes another region its writer.
+ */
 export class WorldControl {
   readonly #world: SimulatedWorld;
   readonly #server: Server;
@@ -49,10 +53,16 @@ export class WorldControl {
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const isHook = request.method === "POST" && request.url === "/promote";
+    const [status, answer] = isHook ? this.#promote(await text(request)) : await this.#answer(request);
     request.resume();
-    const [status, answer] = await this.#answer(request);
     response.writeHead(status, { "content-type": "application/json" });
     response.end(`${JSON.stringify(answer)}\n`);
+  }
+
+  #promote(body: string): [number, unknown] {
+    const { to, epoch } = JSON.parse(body) as { readonly to: string; readonly epoch: number };
+    return [this.#world.promote(to, epoch) ? 200 : 409, this.#world.regions.map(describe)];
   }
 
   async #answer({ method, url = "/" }: IncomingMessage): Promise<[number, unknown]> {
@@ -67,7 +77,7 @@ export class WorldControl {
   }
 }
 
-const USAGE = { usage: "GET /, POST /REGION/ACTION", actions: Object.keys(ACTIONS) };
+const USAGE = { usage: "GET /, POST /REGION/ACTION, POST /promote", actions: Object.keys(ACTIONS) };
 
 function describe(region: SimulatedRegion) {
   const { id, url, listening, delayMs, lagMs, answered, ailments } = region;

@@ -6,6 +6,13 @@ export interface DemoPorts {
   readonly adminPort: number;
 }
 
+/** Where the demo finds what is not its own. */
+export interface DemoUrls {
+  readonly redisUrl: string | null;
+  /** Promotes a region of the world. */
+  readonly hookUrl: string;
+}
+
 /**
  * The edge's configuration, as one would write it. What takes minutes in production (how long a nearer
  * region must be nearer, how long a pin lives, how slowly a region warms up) takes seconds here.
@@ -13,7 +20,7 @@ export interface DemoPorts {
 export function demoYaml(
   world: SimulatedWorld,
   { port, adminPort }: DemoPorts,
-  redisUrl: string | null,
+  { redisUrl, hookUrl }: DemoUrls,
 ): string {
   const regions = world.regions.map(
     ({ id, url, setup }) =>
@@ -32,6 +39,7 @@ routing:
   nearness: { window: 10ms, percent: 15, dwell: 2s }
   slowStart: 5s
 consistency: { mode: strict, graceWindow: 5s }
+failover: { hook: { url: "${hookUrl}", timeout: 10s } }
 shutdown: { grace: 1s }
 log: { level: silent, access: off }
 `;

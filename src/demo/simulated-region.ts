@@ -53,6 +53,7 @@ export interface RegionParts {
   readonly ledger: RequestLedger;
   readonly host: string;
   readonly epoch: () => number;
+  readonly isWriter: () => boolean;
   readonly write: (key: string) => { readonly version: number; readonly position: number };
 }
 
@@ -225,8 +226,8 @@ export class SimulatedRegion {
   #health(): Answer {
     const { probeStatus, draining } = this.#ailments;
     if (probeStatus !== null) return json(probeStatus, { error: "simulated" });
-    const { store, link, epoch } = this.#parts;
-    const writer = this.setup.role === "writer";
+    const { store, link, epoch, isWriter } = this.#parts;
+    const writer = isWriter();
     return json(200, {
       status: draining ? "drain" : "ok",
       writer,
@@ -240,7 +241,7 @@ export class SimulatedRegion {
   #mayWrite(request: IncomingMessage): boolean {
     const epoch = request.headers["x-meridian-write-epoch"];
     const current = epoch === undefined || Number(epoch) >= this.#parts.epoch();
-    return this.setup.role === "writer" && current;
+    return this.#parts.isWriter() && current;
   }
 
   #misdirect(): Answer {
@@ -255,9 +256,14 @@ export class SimulatedRegion {
   }
 
   #surroundings() {
-    const { store, write, epoch } = this.#parts;
-    const writer = this.setup.role === "writer";
-    return { id: this.id, writer, epoch: epoch(), version: (key: string) => store.version(key), write };
+    const { store, write, epoch, isWriter } = this.#parts;
+    return {
+      id: this.id,
+      writer: isWriter(),
+      epoch: epoch(),
+      version: (key: string) => store.version(key),
+      write,
+    };
   }
 
   async #send(request: IncomingMessage, response: ServerResponse, answer: Answer): Promise<void> {

@@ -14,6 +14,7 @@ export class SimulatedWorld {
   readonly regions: readonly SimulatedRegion[];
   /** Raised by a promotion. */
   epoch = 1;
+  readonly #writers: Set<string>;
   readonly #links = new Map<string, ReplicationLink>();
   readonly #clock: Clock;
   #position = 0;
@@ -23,6 +24,7 @@ export class SimulatedWorld {
     { host = "127.0.0.1", clock = systemClock }: WorldOptions,
   ) {
     this.#clock = clock;
+    this.#writers = new Set(setups.filter(({ role }) => role === "writer").map(({ id }) => id));
     this.regions = setups.map((setup) => this.#build(setup, host));
   }
 
@@ -41,9 +43,23 @@ export class SimulatedWorld {
   }
 
   get writer(): SimulatedRegion {
-    const found = this.regions.find(({ setup }) => setup.role === "writer");
+    const found = this.regions.find(({ id }) => this.#writers.has(id));
     if (found === undefined) throw new Error("no simulated writer");
     return found;
+  }
+
+  /**
+   * Makes a region the one writer, as the promotion of a database would: what has not reached it by now is lost. The same epoch
+   * may be asked for again; false: it is over already.
+   */
+  promote(id: string, epoch: number): boolean {
+    const { id: promoted } = this.region(id);
+    if (epoch < this.epoch) return false;
+    this.epoch = epoch;
+    this.#writers.clear();
+    this.#writers.add(promoted);
+    this.#links.get(promoted)?.close();
+    return true;
   }
 
   /** Nothing listens and no timer runs afterwards. */
@@ -64,6 +80,7 @@ export class SimulatedWorld {
       host,
       ledger: this.ledger,
       epoch: () => this.epoch,
+      isWriter: () => this.#writers.has(setup.id),
     });
   }
 

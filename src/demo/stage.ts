@@ -62,7 +62,9 @@ export class Stage {
     const controlUrl = await control.listen(0);
     try {
       const ports = { port: await freeOr(wanted.port), adminPort: await freeOr(wanted.adminPort) };
-      const edge = await startDemoEdge(demoYaml(world, ports, redisUrl));
+      const edge = await startDemoEdge(
+        demoYaml(world, ports, { redisUrl, hookUrl: `${controlUrl}/promote` }),
+      );
       return new Stage({ world, control, controlUrl, edge, redisUrl });
     } catch (error) {
       await Promise.all([control.stop(), world.stop()]);

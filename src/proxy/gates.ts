@@ -25,8 +25,7 @@ export class Gates {
   enterRegion(region: string, { limits }: Config, comer: Comer): Place | null | Promise<Place | null> {
     const { requestsPerRegion, queue } = limits;
     return this.#ofRegion(region).enter({
-      arriving: comer.arriving,
-      leaving: comer.leaving,
+      ...comer,
       limit: requestsPerRegion === 0 ? Number.POSITIVE_INFINITY : requestsPerRegion,
       waitMs: queue.timeout,
       mostWaiting: queue.length,
@@ -39,8 +38,7 @@ export class Gates {
    */
   enterEndpoint(endpoint: Endpoint, { proxy }: Config, comer: Comer): Place | null | Promise<Place | null> {
     return this.#ofEndpoint(endpoint).enter({
-      arriving: comer.arriving,
-      leaving: comer.leaving,
+      ...comer,
       limit: proxy.connectionsPerEndpoint,
       waitMs: proxy.connectTimeout,
       mostWaiting: Number.POSITIVE_INFINITY,

@@ -43,8 +43,6 @@ export class HttpCarrier implements Carrier {
   readonly #req: InboundRequest;
   readonly #res: InboundResponse;
   readonly #parts: HttpCarrierParts;
-  /** Who wants to know when the client leaves, or has its answer. */
-  readonly #leavers = new Set<() => void>();
 
   constructor(req: InboundRequest, res: InboundResponse, awaitsContinue: boolean, parts: HttpCarrierParts) {
     this.#req = req;
@@ -53,7 +51,7 @@ export class HttpCarrier implements Carrier {
     this.body = new RequestBody(req, res, awaitsContinue);
     this.closed = res.closed
       ? Promise.resolve()
-      : new Promise((resolve) => res.once("close", () => this.#gone(resolve)));
+      : new Promise((resolve) => res.once("close", () => resolve()));
   }
 
   get protocol() {
@@ -169,7 +167,6 @@ export class HttpCarrier implements Carrier {
         idleTimeoutMs: proxy.idleTimeout,
         places,
         head: (region) => answerHead(exchange, region, this.#parts),
-        leaving: this.#leaving,
         count: (bytes) => {
           this.bytesOut += bytes;
         },
@@ -180,13 +177,8 @@ export class HttpCarrier implements Carrier {
     );
   }
 
-  #gone(resolve: () => void): void {
-    resolve();
-    for (const listener of this.#leavers) listener();
-  }
-
   readonly #leaving = (listener: () => void): (() => void) => {
-    this.#leavers.add(listener);
-    return () => void this.#leavers.delete(listener);
+    this.#res.once("close", listener);
+    return () => this.#res.off("close", listener);
   };
 }

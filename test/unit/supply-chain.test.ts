@@ -87,16 +87,31 @@ describe("what is installed", () => {
 
   it("is used: the code imports each dependency, and nothing that is not one", async () => {
     const { dependencies = {} } = await json<Package>("package.json");
-    const imported = new Set<string>();
-    for (const file of globSync("src/**/*.ts", { cwd: fileURLToPath(ROOT) })) {
-      const text = readFileSync(new URL(file, ROOT), "utf8");
-      for (const [, name = ""] of text.matchAll(/(?:\bfrom|\bimport|\bimport\()\s*"([^".][^"]*)"/g)) {
-        if (!name.startsWith("node:")) imported.add(/^(?:@[^/]+\/)?[^/]+/.exec(name)?.[0] ?? name);
-      }
-    }
-    assert.deepEqual([...imported].sort(), Object.keys(dependencies).sort());
+    assert.deepEqual(importedIn("src/**/*.ts", ["src/console/**"]), Object.keys(dependencies).sort());
+  });
+
+  it("leaves out what the console is made of, which is built into it", async () => {
+    const { devDependencies = {} } = await json<Package>("package.json");
+    const imported = importedIn("src/console/**/*.{ts,tsx}");
+    assert.ok(imported.includes("preact"));
+    assert.deepEqual(
+      imported.filter((name) => devDependencies[name] === undefined),
+      [],
+    );
   });
 });
+
+/** The packages that these files import, `node:` left out. */
+function importedIn(pattern: string, exclude: readonly string[] = []): readonly string[] {
+  const imported = new Set<string>();
+  for (const file of globSync(pattern, { cwd: fileURLToPath(ROOT), exclude })) {
+    const text = readFileSync(new URL(file, ROOT), "utf8");
+    for (const [, name = ""] of text.matchAll(/(?:\bfrom|\bimport|\bimport\()\s*"([^".][^"]*)"/g)) {
+      if (!name.startsWith("node:")) imported.add(/^(?:@[^/]+\/)?[^/]+/.exec(name)?.[0] ?? name);
+    }
+  }
+  return [...imported].sort();
+}
 
 describe("the package", () => {
   it("holds what is needed to run it and to read about it, and nothing else", async () => {
