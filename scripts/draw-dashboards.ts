@@ -94,7 +94,8 @@ function graphOf(panel: ShownPanel, lines: readonly Line[], { span, width, heigh
   const { unit, custom } = panel.fieldConfig.defaults;
   const mode = custom?.stacking?.mode ?? "none";
   const shown = mode === "none" ? lines : stackedUp(lines, mode === "percent");
-  const most = Math.max(1e-9, ...shown.flatMap(({ points }) => points.map(([, value]) => value))) * 1.05;
+  const top = Math.max(0, ...shown.flatMap(({ points }) => points.map(([, value]) => value)));
+  const most = top === 0 ? 1 : top * 1.05;
   const [x0, y0, w, h] = [52, 26, width - 62, height - 62];
   const at = ([seconds, value]: readonly [number, number]) =>
     `${(x0 + ((seconds * 1_000 - span.fromMs) / (span.toMs - span.fromMs)) * w).toFixed(1)},${(y0 + h - (value / most) * h).toFixed(1)}`;
