@@ -20,6 +20,7 @@ import { type EventLog, logEvents } from "./observe/event-log.ts";
 import type { Logger } from "./observe/log.ts";
 import { Metrics } from "./observe/metrics.ts";
 import { ResidencyWatch } from "./observe/residency-watch.ts";
+import { Tracing } from "./observe/tracing.ts";
 import { ProcessVitals } from "./observe/vitals.ts";
 import { type Plane, planeGauges } from "./plane.ts";
 import { describedInputs } from "./proxy/inputs.ts";
@@ -100,6 +101,7 @@ export class Edge {
   readonly #admin: ReturnType<typeof createAdmin>;
   readonly #metrics: Metrics;
   readonly #eventLog: EventLog;
+  readonly #tracing: Tracing;
   readonly #residencyWatch: ResidencyWatch;
   readonly #traffic: TrafficMeter;
   readonly #startedAtMs = systemClock.now();
@@ -130,6 +132,7 @@ export class Edge {
     });
     this.#traffic = new TrafficMeter(clock.now());
     this.#eventLog = logEvents(events, log, config.log.access);
+    this.#tracing = new Tracing({ events, version, edge: config.edge.id });
     this.#residencyWatch = new ResidencyWatch(events);
     this.table = new RegionTable(config, { clock, events });
     this.#prober = new Prober(this.table, config, { clock, chance: Math.random, version });
@@ -170,7 +173,8 @@ export class Edge {
   async start(): Promise<void> {
     const { listen } = this.config.get();
     this.adminUrl = await this.#admin.listen();
-    await Promise.all([this.#prober.firstRound(), this.#shared.start()]);
+    const traced = this.#tracing.configure(this.config.get().tracing);
+    await Promise.all([this.#prober.firstRound(), this.#shared.start(), traced]);
     this.#member.follow();
     this.#prober.start();
     await this.#member.start();
@@ -213,6 +217,7 @@ export class Edge {
     const ready = this.#state === "ready";
     this.#state = "stopping";
     await this.#plane.stop(graceMs, { ready });
+    await this.#tracing.close();
     await this.#certificates.close();
     await this.#member.close();
     await this.#prober.stop();
@@ -257,6 +262,7 @@ export class Edge {
     this.#prober.configure(config);
     this.pins.configure(config);
     this.#eventLog.setAccess(config.log.access);
+    void this.#tracing.configure(config.tracing);
     this.#options.log.level = config.log.level;
   }
 

@@ -3,6 +3,7 @@ import type { Fault } from "./errors.ts";
 import type { Decision, DecisionInputs, PinReading, Reason } from "./routing/decision.ts";
 import type { DrillKind } from "./routing/drill.ts";
 import type { Admission, Health, View } from "./routing/region.ts";
+import type { Trace } from "./trace.ts";
 
 /** One try at one endpoint. */
 export interface Attempt {
@@ -11,6 +12,8 @@ export interface Attempt {
   readonly endpoint: string;
   /** The status it answered, or the fault it failed with. */
   readonly outcome: number | Fault;
+  /** Since the request came. */
+  readonly startedMs: number;
   /** From dispatch to the response head, or to the failure. */
   readonly durationMs: number;
 }
@@ -37,11 +40,15 @@ export interface RequestRecord {
   readonly bytesIn: number;
   readonly bytesOut: number;
   readonly pin: PinReading;
+  /** When the store was asked for the pin, since the request came; null when it was not. */
+  readonly pinLookup: { readonly startedMs: number; readonly durationMs: number } | null;
   /** What was said in `x-meridian-consistency`; null when the guarantee held. */
   readonly consistency: Consistency | null;
   readonly affinity: AffinityResult;
   /** False when the response was cut after its head had been sent. */
   readonly complete: boolean;
+  /** Null while nothing is traced. */
+  readonly trace: Trace | null;
   readonly decision: Decision | null;
   readonly inputs: DecisionInputs | null;
 }

@@ -19,7 +19,7 @@ const ROOMS: Record<string, readonly string[]> = {
 };
 
 /** Free for every room but routing. */
-const FREE = ["clock.ts", "errors.ts", "events.ts", "redis.ts"];
+const FREE = ["clock.ts", "errors.ts", "events.ts", "redis.ts", "trace.ts"];
 
 /** Where a library may be imported; types too. A replacement is then a change in one place. */
 const LIBRARIES: Record<string, RegExp> = {
@@ -34,6 +34,10 @@ const LIBRARIES: Record<string, RegExp> = {
   commander: /^(main\.ts|cli\/)/,
   "node-cron": /^(fleet\/calendar[\w-]*|config\/cron)\.ts$/,
   "prom-client": /^observe\//,
+  "@opentelemetry/api": /^observe\/spans\.ts$/,
+  "@opentelemetry/sdk-trace": /^observe\/(spans|tracing)\.ts$/,
+  "@opentelemetry/exporter-trace-otlp-http": /^observe\/tracing\.ts$/,
+  "@opentelemetry/resources": /^observe\/tracing\.ts$/,
   pino: /^observe\//,
   preact: /^console\//,
   "preact/hooks": /^console\//,

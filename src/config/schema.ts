@@ -4,6 +4,7 @@ import { limits } from "./schema-limits.ts";
 import { health, location, region, routing } from "./schema-regions.ts";
 import { schedule } from "./schema-schedule.ts";
 import { https } from "./schema-tls.ts";
+import { tracing } from "./schema-tracing.ts";
 import {
   cookieName,
   duration,
@@ -293,6 +294,7 @@ export const configSchema = z
     proxy: proxy.prefault({}).describe("How requests are forwarded."),
     limits: limits.prefault({}).describe("What clients may take of this edge."),
     shutdown: shutdown.prefault({}).describe("How this edge stops."),
+    tracing: tracing.optional().describe("Spans for OpenTelemetry. Left out: none, at no cost."),
     log: log.prefault({}).describe("What is logged, as JSON lines on standard output."),
   })
   .meta({ title: "Meridian configuration" });

@@ -31,6 +31,7 @@ function accessFields(record: RequestRecord) {
     record;
   return {
     requestId: id,
+    traceId: record.trace?.sampled ? record.trace.traceId : undefined,
     method,
     path,
     protocol,

@@ -31,7 +31,13 @@ export class Exchange {
 
   inputs: DecisionInputs | null = null;
   decision: Decision | null = null;
-  readonly attempts: { readonly endpoint: Endpoint; readonly result: AttemptResult }[] = [];
+  readonly attempts: {
+    readonly endpoint: Endpoint;
+    readonly dispatchedAtMs: number;
+    readonly result: AttemptResult;
+  }[] = [];
+  /** When the store was asked for the pin; null when it was not. */
+  pinLookup: { readonly atMs: number; readonly durationMs: number } | null = null;
   dispatchedAtMs = 0;
   /** When the head of the running attempt came; null before. */
   headAtMs: number | null = null;
@@ -59,7 +65,7 @@ export class Exchange {
     this.objection = typeof target === "string" ? { fault: "bad_request", detail: target } : objectionTo(req);
     this.target = typeof target === "string" ? NOWHERE : target;
     const trusted = settings.trusted.trusts(clientAddress(req.socket));
-    this.passage = readPassage(req, this.target.host, trusted, settings.edgeId);
+    this.passage = readPassage(req, this.target.host, trusted, settings);
     this.reading = readRequest(this.method, this.target.path, req.headers, settings, chance);
   }
 
@@ -97,27 +103,35 @@ export class Exchange {
       region: routed?.region ?? null,
       reason: routed?.reason ?? null,
       fault: this.fault,
-      attempts: this.attempts.map(described),
+      attempts: this.attempts.map((attempt) => described(attempt, this.startedAtMs)),
       durationMs: endedAtMs - this.startedAtMs,
       upstreamMs,
       overheadMs: Math.max(0, answeredAtMs - this.startedAtMs - (upstreamMs ?? 0)),
       bytesIn: carrier.bytesIn,
       bytesOut: carrier.bytesOut,
       pin: this.inputs?.pin ?? "free",
+      pinLookup: lookedUp(this.pinLookup, this.startedAtMs),
       consistency: this.consistency,
       affinity: this.affinity,
       complete: carrier.complete,
+      trace: this.passage.trace,
       decision: this.decision,
       inputs: this.inputs,
     };
   }
 }
 
-function described({ endpoint, result }: Exchange["attempts"][number]): Attempt {
+function lookedUp(lookup: Exchange["pinLookup"], cameAtMs: number): RequestRecord["pinLookup"] {
+  return lookup && { startedMs: lookup.atMs - cameAtMs, durationMs: lookup.durationMs };
+}
+
+function described(attempt: Exchange["attempts"][number], cameAtMs: number): Attempt {
+  const { endpoint, dispatchedAtMs, result } = attempt;
   return {
     region: endpoint.region,
     endpoint: endpoint.origin,
     outcome: result.fault ?? result.status ?? "reset",
+    startedMs: dispatchedAtMs - cameAtMs,
     durationMs: result.durationMs,
   };
 }

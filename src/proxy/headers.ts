@@ -2,10 +2,11 @@ import { randomUUID } from "node:crypto";
 import { isIPv6 } from "node:net";
 import { isSafe } from "../routing/intent.ts";
 import { type Position, readPosition } from "../routing/position.ts";
+import { newTraceparent, type Trace, traceOf, traceparentOf } from "../trace.ts";
 import { clientAddress } from "./client-address.ts";
 import type { Exchange } from "./exchange.ts";
 import type { InboundRequest } from "./inbound.ts";
-import { newTraceparent } from "./trace-context.ts";
+import type { Settings } from "./settings.ts";
 
 /** Headers as they go on the wire: name, value, name, value. Order, case and repetition survive. */
 export type HeaderList = string[];
@@ -73,12 +74,20 @@ export interface Passage {
   readonly forwardedFor: string;
   readonly forwardedHost: string;
   readonly via: string;
+  /** What a region is told when nothing is traced here. */
   readonly traceparent: string;
+  /** Null when nothing is traced here. */
+  readonly trace: Trace | null;
   readonly trusted: boolean;
 }
 
 /** Reads the forwarding headers by the trusted-proxy rule. `host` is the authority the request is for. */
-export function readPassage(req: InboundRequest, host: string, trusted: boolean, edgeId: string): Passage {
+export function readPassage(
+  req: InboundRequest,
+  host: string,
+  trusted: boolean,
+  { edgeId, config }: Pick<Settings, "edgeId" | "config">,
+): Passage {
   const said = (name: string): string | undefined => (trusted ? single(req.headers[name]) : undefined);
   const peer = clientAddress(req.socket) ?? "unknown";
   const forwardedFor = said("x-forwarded-for");
@@ -95,6 +104,7 @@ export function readPassage(req: InboundRequest, host: string, trusted: boolean,
     forwardedHost: said("x-forwarded-host") ?? host,
     via: via ? `${via}, ${hop}` : hop,
     traceparent: said("traceparent") ?? newTraceparent(),
+    trace: config.tracing === undefined ? null : traceOf(said("traceparent"), config.tracing.samplePercent),
     trusted,
   };
 }
@@ -135,7 +145,7 @@ export function requestHeaders(req: InboundRequest, passage: Passage, own: Heade
   headers.push("via", passage.via, "x-request-id", passage.requestId);
   headers.push("x-forwarded-for", passage.forwardedFor, "x-forwarded-proto", passage.proto);
   if (passage.forwardedHost !== "") headers.push("x-forwarded-host", passage.forwardedHost);
-  headers.push("x-forwarded-port", passage.port, "traceparent", passage.traceparent, ...own);
+  headers.push("x-forwarded-port", passage.port, ...own);
   return headers;
 }
 
@@ -147,9 +157,11 @@ function asCgiReads(name: string): string {
   return /^[a-z0-9-]*$/.test(name) ? name : name.replaceAll(/[^a-z0-9]/g, "-");
 }
 
-/** What a region is told about this edge; and, before anything that may write, which write epoch is believed in. */
-export function epochHeaders({ settings, method, writes, inputs }: Exchange): HeaderList {
-  const own = ["x-meridian-edge", settings.edgeId];
+/** What a region is told about this edge and this attempt; and, before anything that may write, which write epoch is believed in. */
+export function ownHeaders({ settings, passage, method, writes, inputs, attempts }: Exchange): HeaderList {
+  const { trace } = passage;
+  const traceparent = trace === null ? passage.traceparent : traceparentOf(trace, attempts.length);
+  const own = ["traceparent", traceparent, "x-meridian-edge", settings.edgeId];
   if (writes || !isSafe(method)) own.push("x-meridian-write-epoch", String(inputs?.view.epoch ?? 0));
   return own;
 }

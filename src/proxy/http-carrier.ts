@@ -9,7 +9,7 @@ import { forward } from "./forward.ts";
 import type { Place } from "./gate.ts";
 import type { Comer, Gates } from "./gates.ts";
 import { isCall, takesTrailers } from "./grpc.ts";
-import { epochHeaders, requestHeaders } from "./headers.ts";
+import { ownHeaders, requestHeaders } from "./headers.ts";
 import type { InboundRequest, InboundResponse } from "./inbound.ts";
 import type { LongLived } from "./long-lived.ts";
 import { refuse } from "./refuse.ts";
@@ -143,7 +143,7 @@ export class HttpCarrier implements Carrier {
     const { method, target, passage, settings } = exchange;
     const { proxy, limits } = settings.config;
     const isHttp2 = endpoint.transport.http2 !== "never";
-    const own = epochHeaders(exchange);
+    const own = ownHeaders(exchange);
     if (isHttp2 && takesTrailers(this.#req)) own.push("te", "trailers");
     const pace = isHttp2 && isCall(this.#req) ? AS_SLOW_AS_IT_LIKES : limits.slowBodies;
     return forward(

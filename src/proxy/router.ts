@@ -164,8 +164,13 @@ export class Router {
 
   /** The next endpoint to ask, by a decision that names a region with one; or the decision that refuses. */
   async #hop(exchange: Exchange, inputs: DecisionInputs): Promise<Hop> {
-    const ask = async (given: DecisionInputs) =>
-      this.#judged(exchange, await askedPin(exchange.reading, given, this.#parts.pins));
+    const ask = async (given: DecisionInputs) => {
+      const { clock, pins } = this.#parts;
+      const atMs = clock.now();
+      const state = await askedPin(exchange.reading, given, pins);
+      exchange.pinLookup = { atMs, durationMs: clock.now() - atMs };
+      return this.#judged(exchange, state);
+    };
     let given: DecisionInputs = { ...inputs, attempts: exchange.attempts.length };
     for (;;) {
       const deciding = decideAsking(given, ask);
@@ -254,7 +259,7 @@ export class Router {
     exchange.headAtMs = null;
     table.started(endpoint);
     const result = await carrier.carry(exchange, endpoint).finally(() => table.finished(endpoint));
-    exchange.attempts.push({ endpoint, result });
+    exchange.attempts.push({ endpoint, dispatchedAtMs: exchange.dispatchedAtMs, result });
     this.#judge(carrier, endpoint, result);
     return result;
   }

@@ -11,7 +11,7 @@ import { connectTo, MadeConnection } from "./connect.ts";
 import { Exchange } from "./exchange.ts";
 import { Farewell } from "./farewell.ts";
 import { BadHead, causeOf, faultOf } from "./faults.ts";
-import { epochHeaders, requestHeaders } from "./headers.ts";
+import { ownHeaders, requestHeaders } from "./headers.ts";
 import { LongLived, type LongLivedParts } from "./long-lived.ts";
 import { isPinRequest } from "./pin-request.ts";
 import { lingerThenDestroy, refuseSocket } from "./refuse.ts";
@@ -322,7 +322,7 @@ class TunnelCarrier implements Carrier {
 
 /** http-proxy copies `req.headers`, so they become exactly what the region should get. */
 function replaceHeaders(req: IncomingMessage, exchange: Exchange): void {
-  const list = requestHeaders(req, exchange.passage, epochHeaders(exchange));
+  const list = requestHeaders(req, exchange.passage, ownHeaders(exchange));
   const headers: Record<string, string | string[]> = { connection: "Upgrade", upgrade: "websocket" };
   for (let i = 0; i + 1 < list.length; i += 2) {
     const key = list[i]?.toLowerCase() ?? "";

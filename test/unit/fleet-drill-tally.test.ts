@@ -11,9 +11,21 @@ type Rehearsed = Pick<Drill, "region" | "kind" | "writeRegion">;
 const HOLE: Rehearsed = { region: "eu", kind: "black-hole", writeRegion: "us" };
 const DRAIN: Rehearsed = { ...HOLE, kind: "drain" };
 
-const inVain = { region: "eu", endpoint: "http://eu", outcome: "connect_failed", durationMs: 1_000 } as const;
-const there = { region: "eu", endpoint: "http://eu", outcome: 200, durationMs: 10 } as const;
-const elsewhere = { region: "us", endpoint: "http://us", outcome: 200, durationMs: 80 } as const;
+const inVain = {
+  region: "eu",
+  endpoint: "http://eu",
+  outcome: "connect_failed",
+  startedMs: 0,
+  durationMs: 1_000,
+} as const;
+const there = { region: "eu", endpoint: "http://eu", outcome: 200, startedMs: 0, durationMs: 10 } as const;
+const elsewhere = {
+  region: "us",
+  endpoint: "http://us",
+  outcome: 200,
+  startedMs: 0,
+  durationMs: 80,
+} as const;
 
 const inputs = (given: Case): DecisionInputs => inputsOf(given);
 const good = (given: Partial<RequestRecord> = {}) =>
