@@ -29,6 +29,7 @@ const passage: Passage = {
   forwardedHost: "shop.example",
   via: "1.1 meridian-edge",
   traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+  trace: null,
   trusted: false,
 };
 

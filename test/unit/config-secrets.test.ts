@@ -26,7 +26,7 @@ function secretPaths(schema: JsonSchema, path = "", name = ""): readonly string[
 
 const PATHS = secretPaths(jsonSchema());
 /** URLs that may hold a password. */
-const URLS = ["redis.url", "redis.sentinels[0]", "redis.cluster[0]", "failover.hook.url"];
+const URLS = ["redis.url", "redis.sentinels[0]", "redis.cluster[0]", "failover.hook.url", "tracing.url"];
 
 /** A sound file around whatever stands at a path. */
 const SOUND = `
@@ -35,6 +35,7 @@ secrets: [sixteen-letters-at-least]
 admin: { tokens: [{ name: ops, role: operator, sha256: ${"ab".repeat(32)} }] }
 consistency: { pinKeys: [another-sixteen-letters] }
 failover: { hook: { url: http://10.0.0.9/promote } }
+tracing: { url: "http://10.0.0.9:4318/v1/traces" }
 redis: { url: "redis://10.0.0.5" }
 `;
 
@@ -60,7 +61,8 @@ function fileWith(path: string, value: unknown): string {
 
 function planted(path: string, marker: string): string {
   if (path.endsWith("sha256")) return Buffer.from(marker.padEnd(32, "!")).toString("hex");
-  if (path === "failover.hook.url") return `https://ops:${marker}@10.0.0.9/promote?key=${marker}#${marker}`;
+  if (path === "failover.hook.url" || path === "tracing.url")
+    return `https://ops:${marker}@10.0.0.9/promote?key=${marker}#${marker}`;
   if (URLS.includes(path)) return `rediss://ops:${marker}@10.0.0.5:6379`;
   return `${marker}-with-sixteen-letters`;
 }
