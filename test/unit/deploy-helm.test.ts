@@ -3,8 +3,9 @@ import { readFile } from "node:fs/promises";
 import { describe, it } from "node:test";
 import { Ajv } from "ajv";
 import { parse } from "yaml";
+import { FILE, kubernetesManifests } from "../../scripts/generate-kubernetes.ts";
 import { parseConfig } from "../../src/config/load.ts";
-import { chartWith, type Manifest, render, renderTexts } from "../support/helm/chart.ts";
+import { chartWith, type Manifest, manifestsOf, render, renderTexts } from "../support/helm/chart.ts";
 import { LEAST, VALUE_SETS } from "../support/helm/values.ts";
 import { manifestProblems } from "../support/kubernetes.ts";
 
@@ -170,6 +171,18 @@ describe("the chart", () => {
     assert.deepEqual([version, appVersion], [released, released]);
   });
 
+  it("keeps the order of the regions, where the policy goes by it", () => {
+    const { regions } = parse(fileOf(render(VALUE_SETS["a whole fleet"] ?? {})));
+    assert.deepEqual(Object.keys(regions), ["us-east", "eu-west"]);
+  });
+
+  it("is what the plain manifests are written from", async () => {
+    assert.equal(await readFile(new URL(`../../${FILE}`, import.meta.url), "utf8"), kubernetesManifests());
+    const manifests = manifestsOf({ [FILE]: kubernetesManifests() });
+    assert.deepEqual(await manifestProblems(manifests), []);
+    assert.ok(!kubernetesManifests().includes("elm"), "nothing in them is for Helm alone");
+  });
+
   for (const [why, values, message] of [
     ["no region", { ...LEAST, config: { redis: {} } }, /config\.regions is empty/],
     [
@@ -177,6 +190,12 @@ describe("the chart", () => {
       { ...LEAST, config: { regions: LEAST.config.regions } },
       /config\.redis is missing/,
     ],
+    [
+      "an order of regions that Helm has not kept",
+      { ...LEAST, config: { ...LEAST.config, routing: { policy: "priority" } } },
+      /regionOrder is missing/,
+    ],
+    ["an order of other regions", { ...LEAST, regionOrder: ["us-east"] }, /regionOrder names other regions/],
     ["no secret", { config: LEAST.config }, /secret\.existingSecret is missing/],
   ] as const)
     it(`refuses ${why}, and says what to do`, () => {

@@ -9,6 +9,7 @@ export const FUNCTIONS: Functions = {
   and: (...args) => args.find((arg) => !isTrue(arg)) ?? args.at(-1),
   or: (...args) => args.find(isTrue) ?? args.at(-1),
   not: (arg) => !isTrue(arg),
+  eq: (a, b) => a === b,
   ne: (a, b) => a !== b,
   gt: (a, b) => Number(a) > Number(b),
   len: (arg) => (typeof arg === "string" ? arg : Object.keys(arg as object)).length,
@@ -28,7 +29,13 @@ export const FUNCTIONS: Functions = {
       .join("\n")}`,
   int: (value) => Math.trunc(Number(value ?? 0)),
   add: (...args) => args.reduce<number>((sum, arg) => sum + Number(arg), 0),
+  join: (between, items) => (items as Value[]).map(printed).join(String(between)),
   list: (...args) => args,
+  index: (of, at) => (of as Tree)[String(at)],
+  keys: (tree) => Object.keys(tree as Tree),
+  sortAlpha: (items) => (items as Value[]).map(printed).sort(),
+  omit: (tree, ...left) =>
+    Object.fromEntries(Object.entries(tree as Tree).filter(([key]) => !left.includes(key))),
   dict: (...args) =>
     Object.fromEntries(
       args.flatMap((arg, at) => (at % 2 === 0 ? [[String(arg), args[at + 1]] as const] : [])),

@@ -32,7 +32,8 @@ export const VALUE_SETS: Readonly<Record<string, object>> = {
   },
   "a whole fleet": {
     ...LEAST,
-    config: { ...LEAST.config, listen: { trustedProxies: ["10.0.0.0/8"] }, health: { interval: "2s" } },
+    config: { ...LEAST.config, listen: { trustedProxies: ["10.0.0.0/8"] }, routing: { policy: "priority" } },
+    regionOrder: ["us-east", "eu-west"],
     image: { repository: "registry.example/meridian", digest: `sha256:${"a".repeat(64)}` },
     imagePullSecrets: [{ name: "pull" }],
     tls: { secretName: "edge-certificate" },
