@@ -24,6 +24,13 @@ const SECRET = "a-secret-that-only-tests-use-0123456789";
 /** What is not run, by what it begins with, and why. It has to be a shell's language all the same. */
 const NOT_RUN: readonly (readonly [RegExp, string])[] = [
   [/^npm (ci|test|start)\b/, "installs, or is what runs this test"],
+  [/^npm (install|pack)\b/, "test/integration/package.test.ts does it"],
+  [/^docker\b/, "needs a container engine; test/integration/image.test.ts walks the Dockerfile without one"],
+  [/^(kubectl|helm)\b/, "needs a cluster; test/unit/deploy-helm.test.ts checks what it would be sent"],
+  [
+    /^(systemctl|install)\b/,
+    "changes the machine; test/integration/package-service.test.ts runs the unit's commands",
+  ],
   [
     /^npm run (chaos|failover|siege|soak|faults|raw|fuzz|bench)\b/,
     "takes minutes; test/chaos and its like run a part of it",
@@ -105,6 +112,8 @@ describe("the commands of the documents", { concurrency: 3 }, () => {
         /(localhost|127\.0\.0\.1|\/\/edge):8080/g,
         (_, host) => `${host.startsWith("//") ? "//" : ""}127.0.0.1:${port(edge.httpUrl)}`,
       )
+      .replaceAll(/\bport=\d+/g, "port=0")
+      .replaceAll(/--control \d+/g, "--control 0")
       // A drill of minutes is one of seconds here.
       .replaceAll("--lasts 2m", "--lasts 2s")
       .replaceAll('"lasts":"2m"', '"lasts":"2s"');
@@ -127,7 +136,9 @@ describe("the commands of the documents", { concurrency: 3 }, () => {
         MERIDIAN_ADMIN: edge.adminUrl,
         MERIDIAN_SECRET: SECRET,
         MERIDIAN_PIN_KEY: SECRET,
+        MERIDIAN_TOKEN: "no-token-is-needed-here",
         REDIS_URL: redis.url,
+        REDIS_PASSWORD: SECRET,
         CURL_HOME: folder,
         npm_config_cache: path.join(folder, "npm"),
         npm_config_offline: "true",
@@ -205,7 +216,11 @@ describe("the configurations of the documents", () => {
   /** Whatever a file asks of the environment, in the form that its name says. */
   function environmentOf(text: string): Record<string, string> {
     const names = [...text.matchAll(/\$\{(\w+)/g)].map(([, name = ""]) => name);
-    return Object.fromEntries(names.map((name) => [name, name.endsWith("SHA256") ? "0".repeat(64) : SECRET]));
+    return Object.fromEntries(names.map((name) => [name, sampleOf(name)]));
+  }
+  function sampleOf(name: string): string {
+    if (name.endsWith("SHA256")) return "0".repeat(64);
+    return name.endsWith("REDIS_URL") ? "redis://127.0.0.1:6379" : SECRET;
   }
   const whole = blocks
     .filter(({ language, text }) => language === "yaml" && /^regions:/m.test(text))
