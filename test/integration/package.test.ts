@@ -15,7 +15,7 @@ import { startWorld } from "../support/world.ts";
 const ROOT = path.join(import.meta.dirname, "../..");
 const run = promisify(execFile);
 /** What `npm pack` needs of a checkout: what the package holds, and what its JavaScript is made of. */
-const SOURCES = ["package.json", "bin", "src", "config", "docs", "scripts/build.ts"];
+const SOURCES = ["package.json", "bin", "src", "config", "docs", "scripts/build.ts", "scripts/console"];
 const TEXTS = ["README.md", "LICENSE", "SECURITY.md", "tsconfig.json", "tsconfig.build.json"];
 
 describe("the npm package, installed in an empty folder", () => {
