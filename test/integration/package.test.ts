@@ -65,10 +65,12 @@ describe("the npm package, installed in an empty folder", () => {
       files.filter((file) => /\.ts$|^(src|test|scripts)\//.test(file)),
       [],
     );
-    const { devDependencies } = JSON.parse(await readFile(path.join(ROOT, "package.json"), "utf8"));
-    const packages = await readdir(path.join(home, "node_modules"));
+    const { packages } = JSON.parse(await readFile(path.join(ROOT, "package-lock.json"), "utf8")) as {
+      packages: Record<string, { dev?: boolean }>;
+    };
+    const there = await readdir(path.join(home, "node_modules"));
     assert.deepEqual(
-      Object.keys(devDependencies).filter((name) => packages.includes(name)),
+      there.filter((name) => packages[`node_modules/${name}`]?.dev),
       [],
     );
   });
