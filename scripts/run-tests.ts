@@ -4,7 +4,7 @@ import { availableParallelism } from "node:os";
 
 /**
  * Runs the tests: `node scripts/run-tests.ts [WORD]...` runs the files whose path has one of the words, all of them
- * without a word; each as a process of its own. Most tests wait for sockets, so twice as many as processors run at a time.
+ * without a word; each as a process of its own. Most tests wait for sockets, so three at a time fit two cores.
  *
  * They are also each other's noise. A file that fails is run once more by itself: what fails then too has
  * failed, and what does not is named, for it should be mended.
@@ -38,7 +38,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const)
     process.exit(1);
   });
 
-const first = await runFiles(files, 2 * availableParallelism(), []);
+const first = await runFiles(files, availableParallelism() + 1, []);
 const failures = first.filter(isFailed).map(({ file }) => file);
 const again =
   failures.length <= MOST_REPEATED && files.length > 1
