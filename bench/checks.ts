@@ -55,7 +55,7 @@ export interface Arrived {
   readonly replica: number;
 }
 
-export async function arrived({ writer, replica }: Stage): Promise<Arrived> {
+export async function arrived({ writer, replica }: Pick<Stage, "writer" | "replica">): Promise<Arrived> {
   const [atWriter, atReplica] = await Promise.all([countOf(writer), countOf(replica)]);
   return { writer: atWriter, replica: atReplica };
 }

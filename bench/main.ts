@@ -1,96 +1,118 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import path from "node:path";
-import { parseArgs } from "node:util";
-import { forMarkdown, forTerminal, resultOf, tablesOf } from "./report.ts";
-import { type Entrant, enter, orderOf, playRound, type Shape, warmUp } from "./rounds.ts";
+import { measureGrowth } from "./growth.ts";
+import { machine } from "./machine.ts";
+import { type Options, parseOptions, USAGE } from "./options.ts";
+import type { Cores } from "./process.ts";
+import { betweenMarks, forMarkdown, forTerminal, type Table, tablesOf } from "./report.ts";
+import { type Played, playShape } from "./session.ts";
+import { shapeOf } from "./shapes.ts";
 import { setStage } from "./stage.ts";
-import { isInstalled, lacking, SUBJECTS, type Subject } from "./subjects.ts";
+import { isInstalled, lacking, MORE_SUBJECTS, SUBJECTS, type Subject } from "./subjects.ts";
 
-const USAGE = `npm run bench -- [--quick] [--subjects a,b] [--rounds N] [--seconds N] [--json FILE] [--markdown FILE]
-`;
 const ROOT = path.join(import.meta.dirname, "..");
+/** Without these nothing can be measured. */
+const NEEDED = ["nginx", "wrk", "openssl", "taskset"];
 
-async function main(): Promise<void> {
-  const { values } = parseArgs({
-    options: {
-      quick: { type: "boolean", default: false },
-      subjects: { type: "string" },
-      rounds: { type: "string" },
-      seconds: { type: "string" },
-      connections: { type: "string", default: "64" },
-      port: { type: "string", default: "21000" },
-      "no-build": { type: "boolean", default: false },
-      json: { type: "string" },
-      markdown: { type: "string" },
-      help: { type: "boolean", default: false },
-    },
-  });
-  if (values.help) return say(USAGE);
-  prepare(!values["no-build"]);
-  const shape: Shape = {
-    path: "/",
-    connections: Number(values.connections),
-    seconds: Number(values.seconds ?? (values.quick ? 2 : 4)),
-    warmUpSeconds: 5,
-    users: 10_000,
-    writePercent: 5,
-    headers: [],
-  };
-  const rounds = Number(values.rounds ?? (values.quick ? 2 : 5));
-  const subjects = chosen(values.subjects);
+async function main(): Promise<number> {
+  const options = readOptions();
+  if (typeof options === "number") return options;
+  const missing = NEEDED.filter((program) => !isInstalled(program));
+  if (missing.length > 0) {
+    say(
+      `nothing can be measured without ${missing.join(", ")}; on Debian: apt-get install nginx-light wrk openssl util-linux\n`,
+    );
+    return 1;
+  }
+  prepare(options.builds);
   const cores = availableParallelism() > 1 ? { subject: "0", rest: "1" } : { subject: "0", rest: "0" };
   spawnSync("taskset", ["-pc", cores.rest, `${process.pid}`]);
-  const stage = await setStage(Number(values.port), cores, isInstalled("redis-server"));
-  const entrants: Entrant[] = [];
+  const played = options.growth ? [] : await playAll(options, cores);
+  const growth = options.growth || options.full ? await measureGrowth(options, cores, say) : [];
+  report(options, played, growth);
+  return played.every(({ flaws }) => flaws.length === 0) ? 0 : 1;
+}
+
+function readOptions(): Options | number {
   try {
-    for (const subject of subjects) entrants.push(await enter(subject, stage));
-    for (const entrant of entrants) await warmUp(entrant, shape);
-    for (let round = 0; round < rounds; round += 1)
-      for (const entrant of orderOf(entrants, round)) {
-        const done = await playRound(entrant, stage, shape);
-        say(
-          `${round + 1} ${entrant.subject.name.padEnd(20)} ${done === null ? "void" : done.requestsPerSecond.toFixed(0)}\n`,
-        );
-      }
-  } finally {
-    await Promise.all(entrants.map(({ running }) => running.stop()));
-    await stage.stop();
+    const options = parseOptions(process.argv.slice(2));
+    if (options === null) say(USAGE);
+    return options ?? 0;
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : error}\n\n${USAGE}`);
+    return 2;
   }
-  const results = entrants.map(resultOf);
-  for (const table of tablesOf(results)) say(`\n${forTerminal(table)}`);
-  for (const flaw of entrants.flatMap(({ flaws }) => flaws)) say(`void: ${flaw}\n`);
-  if (values.json !== undefined)
-    writeFileSync(values.json, `${JSON.stringify({ shape, results }, null, 2)}\n`);
-  if (values.markdown !== undefined)
-    writeFileSync(values.markdown, tablesOf(results).map(forMarkdown).join("\n"));
 }
 
 /** Compiles the edge, and installs the peers that are npm packages. */
 function prepare(builds: boolean): void {
-  if (builds) spawnSync(process.execPath, ["scripts/build.ts"], { cwd: ROOT, stdio: "inherit" });
-  if (!existsSync(path.join(import.meta.dirname, "node_modules")))
-    spawnSync("npm", ["ci", "--ignore-scripts", "--silent", "--no-audit"], {
-      cwd: import.meta.dirname,
-      stdio: "inherit",
-    });
+  if (
+    builds &&
+    spawnSync(process.execPath, ["scripts/build.ts"], { cwd: ROOT, stdio: "inherit" }).status !== 0
+  )
+    throw new Error("the build has failed");
+  if (existsSync(path.join(import.meta.dirname, "node_modules"))) return;
+  const install = ["ci", "--ignore-scripts", "--silent", "--no-audit", "--no-fund"];
+  spawnSync("npm", install, { cwd: import.meta.dirname, stdio: "inherit" });
 }
 
-function chosen(names: string | undefined): readonly Subject[] {
-  const wanted = names?.split(",") ?? SUBJECTS.map(({ name }) => name);
-  return wanted.flatMap((name) => {
-    const subject = SUBJECTS.find((each) => each.name === name);
+async function playAll(options: Options, cores: Cores): Promise<readonly Played[]> {
+  const subjects = chosen(options.subjects);
+  const played: Played[] = [];
+  for (const name of options.shapes) {
+    const shape = shapeOf(name, options);
+    if (shape.tool === "h2load" && !isInstalled("h2load")) {
+      say(`skipped shape ${name}: needs h2load (nghttp2-client)\n`);
+      continue;
+    }
+    const stage = await setStage(options.port, cores, isInstalled("redis-server"));
+    try {
+      played.push(await playShape(stage, subjects, shape, options.rounds, say));
+    } finally {
+      await stage.stop();
+    }
+  }
+  return played;
+}
+
+function chosen(names: readonly string[]): readonly Subject[] {
+  const all = [...SUBJECTS, ...MORE_SUBJECTS];
+  return names.flatMap((name) => {
+    const subject = all.find((each) => each.name === name);
     if (subject === undefined)
-      throw new Error(`no subject ${name}; there are ${SUBJECTS.map((each) => each.name).join(", ")}`);
+      throw new Error(`no subject ${name}; there are ${all.map((each) => each.name).join(", ")}`);
     const missing = lacking(subject);
     if (missing.length > 0) say(`skipped ${name}: needs ${missing.join(", ")}\n`);
     return missing.length > 0 ? [] : [subject];
   });
 }
 
+function report({ json, markdown }: Options, played: readonly Played[], growth: readonly Table[]): void {
+  const where = machine();
+  for (const { shape, results, flaws } of played) {
+    say(`\n${shape.title}\n`);
+    for (const table of tablesOf(results)) say(`\n${forTerminal(table)}`);
+    for (const flaw of flaws) say(`void: ${flaw}\n`);
+  }
+  for (const table of growth) say(`\n${forTerminal(table)}`);
+  if (json !== null) writeFileSync(json, `${JSON.stringify({ machine: where, played, growth }, null, 2)}\n`);
+  if (markdown === null) return;
+  const parts = [
+    `${where.join("; ")}.\n`,
+    ...played.flatMap(({ shape, results }) => [
+      `### ${shape.title}\n`,
+      ...tablesOf(results).map(forMarkdown),
+    ]),
+    ...(growth.length === 0 ? [] : ["### Growth\n", ...growth.map(forMarkdown)]),
+  ];
+  const before = existsSync(markdown) ? readFileSync(markdown, "utf8") : "";
+  writeFileSync(markdown, betweenMarks(before, parts.join("\n")));
+}
+
 function say(text: string): void {
   process.stdout.write(text);
 }
 
-await main();
+process.exitCode = await main();

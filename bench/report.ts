@@ -2,6 +2,9 @@ import type { Entrant, Round } from "./rounds.ts";
 import { ratios, type Spread, spreadOf } from "./statistics.ts";
 import type { Job } from "./subjects.ts";
 
+/** Rows of cells, the first one their heads. */
+export type Table = readonly (readonly string[])[];
+
 type Figure = keyof Round;
 
 /** What one subject came to over the rounds that count. */
@@ -82,7 +85,7 @@ const HEADS = [
 const RATIO_HEADS = ["ours ÷ theirs", "req/s", "µs/req", "p99"];
 
 /** The tables of one shape: what was measured, and the ratios. */
-export function tablesOf(results: readonly Result[]): readonly (readonly (readonly string[])[])[] {
+export function tablesOf(results: readonly Result[]): readonly Table[] {
   const ratioRows = comparisons(results).map((each) => [
     `${each.ours} ÷ ${each.theirs}`,
     ...[each.requestsPerSecond, each.processorUs, each.p99Ms].map((spread) => ranged(spread, 2)),
@@ -99,7 +102,8 @@ function rowOf({ subject, job, spreads }: Result): readonly string[] {
   ];
 }
 
-function ranged({ median, least, most }: Spread, digits: number): string {
+/** The median, and between which figures it lies. */
+export function ranged({ median, least, most }: Spread, digits: number): string {
   if (Number.isNaN(median)) return "void";
   return `${shown(median, digits)} [${shown(least, digits)}, ${shown(most, digits)}]`;
 }
@@ -108,7 +112,7 @@ function shown(value: number, digits: number): string {
   return Number.isNaN(value) ? "void" : value.toFixed(digits);
 }
 
-export function forTerminal(table: readonly (readonly string[])[]): string {
+export function forTerminal(table: Table): string {
   const widths = (table[0] ?? []).map((_head, nth) => Math.max(...table.map((row) => row[nth]?.length ?? 0)));
   const line = (row: readonly string[]) =>
     row
@@ -117,8 +121,18 @@ export function forTerminal(table: readonly (readonly string[])[]): string {
   return `${table.map(line).join("\n")}\n`;
 }
 
-export function forMarkdown([head = [], ...rows]: readonly (readonly string[])[]): string {
+export function forMarkdown([head = [], ...rows]: Table): string {
   const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
   const rule = `|${head.map((_cell, nth) => (nth === 0 ? "---" : "---:")).join("|")}|`;
   return `${[line(head), rule, ...rows.map(line)].join("\n")}\n`;
+}
+
+const BEGIN = "<!-- measured: written by bench/main.ts -->";
+const END = "<!-- measured: end -->";
+
+/** The text with what stands between its marks replaced; all of it when it has none. */
+export function betweenMarks(text: string, tables: string): string {
+  const [from, to] = [text.indexOf(BEGIN), text.indexOf(END)];
+  if (from < 0 || to < from) return tables;
+  return `${text.slice(0, from + BEGIN.length)}\n\n${tables}\n${text.slice(to)}`;
 }

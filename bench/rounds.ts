@@ -1,11 +1,14 @@
 import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { arrived, checkJob, checkRound, sessions } from "./checks.ts";
-import type { Running } from "./process.ts";
+import { type Arrived, arrived, checkJob, checkRound, sessions } from "./checks.ts";
+import { h2load } from "./h2load.ts";
+import { load } from "./load-order.ts";
+import type { Running, Usage } from "./process.ts";
+import type { Shape } from "./shapes.ts";
 import type { Stage } from "./stage.ts";
-import type { Subject } from "./subjects.ts";
-import { type Load, wrk } from "./wrk.ts";
+import type { Ports, Subject } from "./subjects.ts";
+import { type Counted, type Load, wrk } from "./wrk.ts";
 
 /** What one subject did in one round. */
 export interface Round {
@@ -23,21 +26,14 @@ export interface Round {
   readonly redisUs: number;
 }
 
-export interface Shape {
-  readonly path: string;
-  readonly connections: number;
-  readonly seconds: number;
-  readonly warmUpSeconds: number;
-  readonly users: number;
-  readonly writePercent: number;
-  readonly headers: readonly string[];
-}
-
 /** A subject that runs, with all that it has done so far; null for a round that does not count. */
 export interface Entrant {
   readonly subject: Subject;
   readonly running: Running;
-  readonly url: string;
+  readonly ports: Ports;
+  readonly directory: string;
+  /** The most that it has done of small requests, in a second; what a fixed rate is half of. */
+  most: number;
   readonly cookieFile: string;
   readonly rounds: (Round | null)[];
   readonly flaws: string[];
@@ -48,49 +44,73 @@ const SESSIONS = 100;
 const REST_MS = 300;
 
 export async function enter(subject: Subject, stage: Stage): Promise<Entrant> {
-  const port = stage.nextPort();
-  const running = await subject.start(stage, port);
-  const url = `http://127.0.0.1:${port}`;
-  const cookies = await sessions(`${url}/`, SESSIONS);
-  const cookieFile = path.join(stage.directory, `${subject.name}.cookies`);
-  if (cookies !== null) writeFileSync(cookieFile, cookies);
-  return { subject, running, url, cookieFile: cookies === null ? "-" : cookieFile, rounds: [], flaws: [] };
+  const ports = { http: stage.nextPort(), tls: stage.nextPort() };
+  const running = await subject.start(stage, ports);
+  const { directory } = stage;
+  const cookies = await sessions(`http://127.0.0.1:${ports.http}/`, SESSIONS);
+  const file = path.join(directory, `${subject.name}.cookies`);
+  if (cookies !== null) writeFileSync(file, cookies);
+  const cookieFile = cookies === null ? "-" : file;
+  return { subject, running, ports, directory, cookieFile, most: 0, rounds: [], flaws: [] };
 }
 
+/** Until what is compiled at run time has been; and what it does at most, where a fixed rate needs it. */
 export async function warmUp(entrant: Entrant, shape: Shape): Promise<void> {
-  const flaw = await checkJob(entrant.subject, `${entrant.url}${shape.path}`);
-  if (flaw !== null) throw new Error(`${entrant.subject.name}: ${flaw}\n${entrant.running.log()}`);
-  await wrk(loadOf(entrant, { ...shape, seconds: shape.warmUpSeconds }));
+  const { subject, running } = entrant;
+  const flaw = await checkJob(subject, plainUrl(entrant, { ...shape, path: "/" }));
+  if (flaw !== null) throw new Error(`${subject.name}: ${flaw}\n${running.log()}`);
+  const counted = await play(
+    entrant,
+    { ...shape, tool: shape.tool === "rate" ? "wrk" : shape.tool },
+    shape.warmUpSeconds,
+  );
+  if (shape.tool !== "rate") return;
+  const { requests, seconds } = await play(entrant, { ...shape, tool: "wrk" }, shape.seconds);
+  entrant.most = Math.max(counted.requests / counted.seconds, requests / seconds);
 }
 
 /** One round of one subject: what it did, or null and a flaw when it did not do its job. */
 export async function playRound(entrant: Entrant, stage: Stage, shape: Shape): Promise<Round | null> {
   const { subject, running, rounds, flaws } = entrant;
   await sleep(REST_MS);
-  const before = { usage: running.usage(), redis: stage.redisProcess?.usage(), at: await arrived(stage) };
-  const load = loadOf(entrant, shape);
-  const counted = await wrk(load);
-  const after = { usage: running.usage(), redis: stage.redisProcess?.usage(), at: await arrived(stage) };
+  const before = await readings(running, stage);
+  const counted = await play(entrant, shape, shape.seconds);
+  const after = await readings(running, stage);
   const sent = { writer: after.at.writer - before.at.writer, replica: after.at.replica - before.at.replica };
   const flaw =
-    checkRound(subject, counted, sent, load.readers) ??
-    (await checkJob(subject, `${entrant.url}${shape.path}`).catch(String));
-  const processorMs = after.usage.processorMs - before.usage.processorMs;
-  const redisMs = (after.redis?.processorMs ?? 0) - (before.redis?.processorMs ?? 0);
-  const round: Round = {
-    requestsPerSecond: counted.requests / counted.seconds,
-    processorUs: (processorMs * 1_000) / counted.requests,
-    busy: processorMs / 1_000 / counted.seconds,
-    p50Ms: counted.p50Ms,
-    p99Ms: counted.p99Ms,
-    p999Ms: counted.p999Ms,
-    memoryMiB: after.usage.memoryMiB,
-    writerShare: sent.writer / (sent.writer + sent.replica),
-    redisUs: (redisMs * 1_000) / counted.requests,
-  };
+    (shape.tool === "messages" ? null : checkRound(subject, counted, sent, readersOf(entrant, shape))) ??
+    (await checkJob(subject, plainUrl(entrant, { ...shape, path: "/" })).catch(String));
+  const round = figuresOf(counted, before, after, sent.writer / (sent.writer + sent.replica));
   rounds.push(flaw === null ? round : null);
-  if (flaw !== null) flaws.push(`${subject.name}, round ${rounds.length}: ${flaw}`);
+  if (flaw !== null) flaws.push(`${subject.name}, ${shape.name}, round ${rounds.length}: ${flaw}`);
   return flaw === null ? round : null;
+}
+
+interface Readings {
+  readonly usage: Usage;
+  readonly redisMs: number;
+  readonly at: Arrived;
+}
+
+async function readings(running: Running, { redisProcess, ...stage }: Stage): Promise<Readings> {
+  const redisMs = redisProcess?.usage().processorMs ?? 0;
+  return { usage: running.usage(), redisMs, at: await arrived(stage) };
+}
+
+function figuresOf(counted: Counted, before: Readings, after: Readings, writerShare: number): Round {
+  const { requests, seconds, p50Ms, p99Ms, p999Ms } = counted;
+  const processorMs = after.usage.processorMs - before.usage.processorMs;
+  return {
+    requestsPerSecond: requests / seconds,
+    processorUs: (processorMs * 1_000) / requests,
+    busy: processorMs / 1_000 / seconds,
+    p50Ms,
+    p99Ms,
+    p999Ms,
+    memoryMiB: after.usage.memoryMiB,
+    writerShare,
+    redisUs: ((after.redisMs - before.redisMs) * 1_000) / requests,
+  };
 }
 
 /** There and back again, so that what changes in the course of a run is the same for all. */
@@ -98,12 +118,24 @@ export function orderOf<T>(entrants: readonly T[], round: number): readonly T[] 
   return round % 2 === 0 ? entrants : entrants.toReversed();
 }
 
-function loadOf({ subject, url, cookieFile }: Entrant, shape: Shape): Load {
-  const { path: at, connections, seconds, users, writePercent, headers } = shape;
-  // Sessions come back with their cookie; who forwards only is asked the cheapest way.
-  const known = subject.job === "pins" || cookieFile !== "-";
-  const readers = known
-    ? { users, writePercent: subject.job === "pins" ? writePercent : 0, cookieFile }
-    : null;
-  return { url: `${url}${at}`, connections, seconds, readers, headers };
+function play(entrant: Entrant, shape: Shape, seconds: number): Promise<Counted> {
+  const { ports, directory, most } = entrant;
+  const { tool, connections, headers, path: at } = shape;
+  const url = shape.tls ? `https://127.0.0.1:${ports.tls}${at}` : plainUrl(entrant, shape);
+  const readers = readersOf(entrant, shape);
+  if (tool === "h2load") return h2load(url, connections, seconds, directory);
+  if (tool === "wrk") return wrk({ url, connections, seconds, readers, headers });
+  const nobody = { users: 0, writePercent: 0, cookieFile: "-" };
+  const order = { kind: tool, port: ports.http, path: at, connections, seconds, ratePerSecond: most / 2 };
+  return load({ ...order, ...(readers ?? nobody) });
+}
+
+function plainUrl({ ports }: Entrant, { path: at }: Shape): string {
+  return `http://127.0.0.1:${ports.http}${at}`;
+}
+
+/** Sessions come back with their cookie; who only forwards is asked the cheapest way. */
+function readersOf({ subject, cookieFile }: Entrant, { users, writePercent }: Shape): Load["readers"] {
+  if (subject.job === "pins") return { users, writePercent, cookieFile };
+  return cookieFile === "-" ? null : { users, writePercent: 0, cookieFile };
 }

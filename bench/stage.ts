@@ -1,4 +1,5 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -19,6 +20,10 @@ export interface Stage {
   readonly replica: number;
   readonly redis: number;
   readonly redisProcess: Running | null;
+  /** For 127.0.0.1, signed by nobody; `both` is the certificate and its key in one file. */
+  readonly certificate: string;
+  readonly key: string;
+  readonly both: string;
   nextPort(): number;
   stop(): Promise<void>;
 }
@@ -26,16 +31,29 @@ export interface Stage {
 /** Starts the regions and, when there is one on this machine, Redis. */
 export async function setStage(firstPort: number, cores: Cores, withRedis: boolean): Promise<Stage> {
   const directory = mkdtempSync(path.join(tmpdir(), "meridian-bench-"));
+  // Started by root, nginx reads the bodies as somebody else.
+  chmodSync(directory, 0o755);
   let port = firstPort;
   const nextPort = () => port++;
-  const [writer, replica, redis] = [nextPort(), nextPort(), nextPort()];
+  const [writer, replica, redis, echo] = [nextPort(), nextPort(), nextPort(), nextPort()];
   writeBodies(directory);
+  const files = writeCertificate(directory);
   const core = cores.rest;
   const region = (name: string, at: number) => {
-    const file = fillIn("region.conf", { directory, name, port: at, body: "x".repeat(100) }, directory, name);
+    const file = fillIn(
+      "region.conf",
+      { directory, name, port: at, echo, body: "x".repeat(100) },
+      directory,
+      name,
+    );
     return new Running({ name, command: ["nginx", "-p", directory, "-c", file], core, directory });
   };
-  const processes = [region("writer", writer), region("replica", replica)];
+  const echoCommand = [process.execPath, path.join(import.meta.dirname, "echo.ts"), `${echo}`];
+  const processes = [
+    region("writer", writer),
+    region("replica", replica),
+    new Running({ name: "echo", command: echoCommand, core, directory }),
+  ];
   const args = ["--port", `${redis}`, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"];
   const redisProcess = withRedis
     ? new Running({ name: "redis", command: ["redis-server", ...args], core, directory })
@@ -49,7 +67,27 @@ export async function setStage(firstPort: number, cores: Cores, withRedis: boole
     await Promise.all(processes.map((each) => each.stop()));
     rmSync(directory, { recursive: true, force: true });
   };
-  return { directory, cores, writer, replica, redis, redisProcess, nextPort, stop };
+  return { directory, cores, writer, replica, redis, redisProcess, ...files, nextPort, stop };
+}
+
+function writeCertificate(directory: string) {
+  const pem = (name: string) => path.join(directory, `${name}.pem`);
+  const [certificate, key, both] = [pem("certificate"), pem("key"), pem("both")];
+  const kind = [
+    "-x509",
+    "-newkey",
+    "ec",
+    "-pkeyopt",
+    "ec_paramgen_curve:prime256v1",
+    "-nodes",
+    "-days",
+    "30",
+  ];
+  const whose = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"];
+  const made = spawnSync("openssl", ["req", ...kind, ...whose, "-keyout", key, "-out", certificate]);
+  if (made.status !== 0) throw new Error(`openssl is needed for certificates: ${made.stderr ?? made.error}`);
+  writeFileSync(both, readFileSync(certificate, "utf8") + readFileSync(key, "utf8"));
+  return { certificate, key, both };
 }
 
 function writeBodies(directory: string): void {
@@ -89,11 +127,11 @@ export async function untilAnswers(url: string, processes: readonly Running[]): 
     const ended = processes.find((each) => each.ended);
     if (ended !== undefined || performance.now() > deadlineMs)
       throw new Error(`${url} does not answer\n${(ended ?? processes[0])?.log() ?? ""}`);
-    await sleep(50);
+    await sleep(10);
   }
 }
 
-async function untilAccepts(port: number): Promise<void> {
+export async function untilAccepts(port: number): Promise<void> {
   const deadlineMs = performance.now() + READY_WITHIN_MS;
   while ((await redisCommand(port, "PING").catch(() => "")) === "") {
     if (performance.now() > deadlineMs) throw new Error("redis-server does not start");

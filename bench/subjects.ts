@@ -17,7 +17,17 @@ export interface Subject {
   readonly pinnedBy: "redis" | "process" | "cookie" | null;
   /** Programs and files without which it is skipped. */
   readonly needs: readonly string[];
-  start(stage: Stage, port: number): Promise<Running>;
+  /** What it cannot do for a client: HTTP/2, WebSockets, `Connection: close` in a request, TLS as it is set up here. */
+  readonly lacks: readonly Ability[];
+  start(stage: Stage, ports: Ports): Promise<Running>;
+}
+
+export type Ability = "tls" | "h2" | "websocket" | "close";
+
+/** Where it listens: in clear, and with TLS. */
+export interface Ports {
+  readonly http: number;
+  readonly tls: number;
 }
 
 const ROOT = path.join(import.meta.dirname, "..");
@@ -26,9 +36,14 @@ const LUA_REDIS = "/usr/share/lua/5.1/nginx/redis.lua";
 const LUA_MODULE = "/usr/lib/nginx/modules/ngx_http_lua_module.so";
 const SECRET = "a-secret-that-only-the-bench-uses";
 
-type Tree = Readonly<Record<string, unknown>>;
+export type Tree = Readonly<Record<string, unknown>>;
 
-const OFF: Tree = { affinity: { enabled: false }, consistency: { mode: "off" }, log: { access: "off" } };
+/** Nothing but forwarding. */
+export const OFF: Tree = {
+  affinity: { enabled: false },
+  consistency: { mode: "off" },
+  log: { access: "off" },
+};
 const known = (mode: string): Tree => ({ mode, identity: [{ header: "authorization" }] });
 
 const MERIDIAN: readonly Subject[] = [
@@ -44,14 +59,16 @@ const PEERS: readonly Subject[] = [
   configured("nginx", null, "nginx.conf", nginx),
   configured("haproxy", null, "haproxy.cfg", haproxy),
   configured("caddy", null, "Caddyfile", caddy),
-  scripted("http-proxy"),
-  scripted("reply-from"),
+  scripted("http-proxy", ["h2"]),
+  scripted("reply-from", ["h2", "websocket", "close"]),
   configured("nginx-lua", "redis", "nginx-lua.conf", nginx, [LUA_REDIS, LUA_MODULE, "redis-server"]),
   configured("haproxy-stick", "process", "haproxy-stick.cfg", haproxy),
 ];
 
 /** In the order in which they are shown. */
 export const SUBJECTS: readonly Subject[] = [...MERIDIAN, ...PEERS];
+/** Those that are measured only when they are named: the sources as they are, without the build. */
+export const MORE_SUBJECTS: readonly Subject[] = [meridian("meridian-source", null, OFF, "src/main.ts")];
 
 /** Which of its needs this machine lacks. */
 export function lacking({ needs }: Subject): readonly string[] {
@@ -68,37 +85,49 @@ function jobOf(pinnedBy: PinnedBy): Job {
   return pinnedBy === null ? "forward" : "pins";
 }
 
-function meridian(name: string, pinnedBy: PinnedBy, settings: Tree): Subject {
+function meridian(name: string, pinnedBy: PinnedBy, settings: Tree, source?: string): Subject {
   const needs = pinnedBy === "redis" ? ["redis-server"] : [];
-  const start = (stage: Stage, port: number) => startMeridian(stage, port, { name, pinnedBy, settings });
-  return { name, job: jobOf(pinnedBy), pinnedBy, needs, start };
+  const from = edgeFile(source);
+  const start = (stage: Stage, ports: Ports) =>
+    startMeridian(stage, ports, { name, pinnedBy, settings, from });
+  return { name, job: jobOf(pinnedBy), pinnedBy, needs, lacks: [], start };
 }
 
-async function startMeridian(
+export interface MeridianSetup {
+  readonly name: string;
+  readonly pinnedBy: PinnedBy;
+  /** The fleet's; its own name when left out. */
+  readonly namespace?: string;
+  /** What else its configuration says. */
+  readonly settings: Tree;
+  readonly from?: string;
+}
+
+/** Resolves when it is ready. `from` is the file that is run. */
+export async function startMeridian(
   stage: Stage,
-  port: number,
-  {
-    name,
-    pinnedBy,
-    settings,
-  }: { readonly name: string; readonly pinnedBy: PinnedBy; readonly settings: Tree },
+  { http: port, tls }: Ports,
+  { name, pinnedBy, settings, namespace = name, from = edgeFile() }: MeridianSetup,
 ): Promise<Running> {
   const adminPort = stage.nextPort();
   const { directory, cores } = stage;
   const configuration = {
     edge: { id: name },
-    listen: { http: { host: "127.0.0.1", port } },
+    listen: {
+      http: { host: "127.0.0.1", port },
+      https: { host: "127.0.0.1", port: tls, certFile: stage.certificate, keyFile: stage.key },
+    },
     admin: { host: "127.0.0.1", port: adminPort },
     secrets: [SECRET],
-    ...(pinnedBy === "redis" ? { redis: { url: `redis://127.0.0.1:${stage.redis}`, namespace: name } } : {}),
+    ...(pinnedBy === "redis" ? { redis: { url: `redis://127.0.0.1:${stage.redis}`, namespace } } : {}),
     regions: regionsFor(stage),
     ...(pinnedBy === null ? {} : { routing: { policy: "priority" } }),
     ...settings,
   };
   const file = path.join(directory, `${name}.yaml`);
   writeFileSync(file, JSON.stringify(configuration));
-  if (pinnedBy === "redis") await ageRedis(stage.redis, name);
-  const command = [process.execPath, edgeFile(), "serve", "-c", file];
+  if (pinnedBy === "redis") await ageRedis(stage.redis, namespace);
+  const command = [process.execPath, from, "serve", "-c", file];
   const environment = { NODE_ENV: "production" };
   const running = new Running({ name, command, core: cores.subject, directory, environment });
   await untilAnswers(`http://127.0.0.1:${adminPort}/readyz`, [running]);
@@ -114,8 +143,8 @@ function regionsFor({ writer, replica }: Stage): Tree {
 }
 
 /** `BENCH_EDGE` names another, to measure an earlier build or the sources against this one. */
-function edgeFile(): string {
-  return path.resolve(ROOT, process.env.BENCH_EDGE ?? "dist/main.js");
+function edgeFile(file = process.env.BENCH_EDGE ?? "dist/main.js"): string {
+  return path.resolve(ROOT, file);
 }
 
 type CommandOf = (configurationFile: string, directory: string) => readonly string[];
@@ -139,27 +168,30 @@ function configured(
   commandOf: CommandOf,
   alsoNeeds: readonly string[] = [],
 ): Subject {
-  const start = async (stage: Stage, port: number): Promise<Running> => {
-    const { directory, cores, writer, replica, redis } = stage;
-    const file = fillIn(template, { name, directory, port, writer, replica, redis }, directory, name);
+  const start = async (stage: Stage, { http: port, tls }: Ports): Promise<Running> => {
+    const { directory, cores, writer, replica, redis, certificate, key, both } = stage;
+    const words = { name, directory, port, tls, writer, replica, redis, certificate, key, both };
+    const file = fillIn(template, words, directory, name);
     const command = commandOf(file, directory);
     // Go would take both cores for its own otherwise.
     const environment = { GOMAXPROCS: "1", HOME: directory };
     return ready(new Running({ name, command, core: cores.subject, directory, environment }), port);
   };
+  const lacks: readonly Ability[] = pinnedBy === null ? [] : ["tls", "h2", "websocket"];
   const [program = name] = commandOf("", "");
-  return { name, job: jobOf(pinnedBy), pinnedBy, needs: [program, ...alsoNeeds], start };
+  return { name, job: jobOf(pinnedBy), pinnedBy, needs: [program, ...alsoNeeds], lacks, start };
 }
 
 /** A package of `bench/package.json`, run by the Node that runs the edge. */
-function scripted(name: string): Subject {
-  const start = (stage: Stage, port: number): Promise<Running> => {
-    const { directory, cores, replica } = stage;
+function scripted(name: string, lacks: readonly Ability[]): Subject {
+  const start = (stage: Stage, { http: port, tls }: Ports): Promise<Running> => {
+    const { directory, cores, replica, certificate: CERTIFICATE, key: KEY } = stage;
     const command = [process.execPath, path.join(import.meta.dirname, "peers", `${name}.js`)];
-    const environment = { NODE_ENV: "production", PORT: `${port}`, REPLICA: `${replica}` };
+    const ports = { PORT: `${port}`, TLS: `${tls}`, REPLICA: `${replica}` };
+    const environment = { NODE_ENV: "production", ...ports, CERTIFICATE, KEY };
     return ready(new Running({ name, command, core: cores.subject, directory, environment }), port);
   };
-  return { name, job: "forward", pinnedBy: null, needs: [NODE_MODULES], start };
+  return { name, job: "forward", pinnedBy: null, needs: [NODE_MODULES], lacks, start };
 }
 
 async function ready(running: Running, port: number): Promise<Running> {

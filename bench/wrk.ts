@@ -18,6 +18,25 @@ export interface Counted {
   readonly failed: number;
 }
 
+/** The names in the line that says what was counted. */
+export type CountedLine = Readonly<
+  Record<
+    | "requests"
+    | "durationUs"
+    | "bytes"
+    | "p50Us"
+    | "p99Us"
+    | "p999Us"
+    | "maxUs"
+    | "connect"
+    | "read"
+    | "write"
+    | "status"
+    | "timeout",
+    number
+  >
+>;
+
 export interface Load {
   readonly url: string;
   readonly connections: number;
