@@ -165,6 +165,15 @@ describe("the chart", () => {
     assert.ok(JSON.stringify(boards.data).length < MOST_BYTES, "a ConfigMap has room for them");
   });
 
+  it("brings the rules and the alerts of deploy, as they are there", async () => {
+    const made = render(VALUE_SETS["a whole fleet"] ?? {}).filter(({ kind }) => kind === "PrometheusRule");
+    const deployed = ["rules", "alerts"].map((name) => new URL(`../../prometheus/${name}.yaml`, CHART));
+    assert.deepEqual(
+      made.map(({ spec }) => spec),
+      await Promise.all(deployed.map(async (file) => parse(await readFile(file, "utf8")))),
+    );
+  });
+
   it("is of the version that the package is", async () => {
     const { appVersion, version } = parse(await readFile(new URL("Chart.yaml", CHART), "utf8"));
     const { version: released } = JSON.parse(await readFile(new URL("../../../package.json", CHART), "utf8"));

@@ -46,6 +46,7 @@ export const VALUE_SETS: Readonly<Record<string, object>> = {
       egress: [{ to: [{ ipBlock: { cidr: "10.0.0.0/8" } }] }],
     },
     serviceMonitor: { enabled: true, labels: { release: "prometheus" } },
+    prometheusRule: { enabled: true, labels: { release: "prometheus" } },
     dashboards: { enabled: true, annotations: { folder: "Meridian" } },
     extraVolumes: [{ name: "authorities", configMap: { name: "regions-ca" } }],
     extraVolumeMounts: [{ name: "authorities", mountPath: "/etc/regions-ca", readOnly: true }],
