@@ -10,6 +10,7 @@ import type { AttemptResult, Carrier } from "./carrier.ts";
 import { clientAddress } from "./client-address.ts";
 import { type Passage, readPassage } from "./headers.ts";
 import type { InboundRequest } from "./inbound.ts";
+import type { Decided } from "./inputs.ts";
 import { type Objection, objectionTo } from "./objection.ts";
 import { type Reading, readRequest } from "./reading.ts";
 import type { Settings } from "./settings.ts";
@@ -67,6 +68,12 @@ export class Exchange {
     const trusted = settings.trusted.trusts(clientAddress(req.socket));
     this.passage = readPassage(req, this.target.host, trusted, settings);
     this.reading = readRequest(this.method, this.target.path, req.headers, settings, chance);
+  }
+
+  /** From here on it goes by this decision. */
+  follow({ decision, inputs }: Decided): void {
+    this.decision = decision;
+    this.inputs = inputs;
   }
 
   get method(): string {

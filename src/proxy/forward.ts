@@ -58,6 +58,8 @@ export interface Outgoing {
    * none of this answer, because the region has done nothing and another may be asked.
    */
   readonly head: (region: RegionHead) => HeaderList | Promise<HeaderList> | null;
+  /** Calls its listener when the response is closed; returns how to stop listening. */
+  readonly leaving: (listener: () => void) => () => void;
   /** Told of every chunk of the answer's body. */
   readonly count: (bytes: number) => void;
   /** Told that the answer is an event stream, and how to end it; answers what to call when it has ended. */
@@ -100,7 +102,7 @@ class Relay implements ConnectionHandler, Letter {
   readonly #clock: Clock;
   readonly #resolve: (result: AttemptResult) => void;
   readonly #startedAtMs: number;
-  readonly #onClose = (): void => this.#clientLeft();
+  readonly #stopListening: () => void;
 
   #phase: "waiting" | "holding" | "streaming" | "over" = "waiting";
   #controller: Dispatcher.DispatchController | null = null;
@@ -139,7 +141,7 @@ class Relay implements ConnectionHandler, Letter {
     this.#resolve = resolve;
     this.#startedAtMs = clock.now();
     this.upload = outgoing.upload === null ? null : this.#uploadOn(outgoing.upload);
-    res.once("close", this.#onClose);
+    this.#stopListening = outgoing.leaving(() => this.#clientLeft());
   }
 
   #uploadOn(terms: UploadTerms): Upload {
@@ -373,7 +375,7 @@ class Relay implements ConnectionHandler, Letter {
     this.#rest();
     this.#stream?.over();
     if (this.#abandoned !== null) clearTimeout(this.#abandoned);
-    this.#res.off("close", this.#onClose);
+    this.#stopListening();
     // A truncated answer must look truncated: the socket dies, it does not end.
     if (error !== null && this.#res.headersSent) this.#res.destroy();
     const fault = error === null ? null : faultOf(error, { sent: this.#controller !== null });

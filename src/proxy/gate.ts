@@ -129,6 +129,7 @@ export class Gate {
   }
 
   #admitWaiting(): void {
+    if (this.waiting === 0) return;
     for (let next = this.#next(); next !== null; next = this.#next()) next.admit(this.#place(next.arriving));
   }
 

@@ -25,7 +25,8 @@ export class Gates {
   enterRegion(region: string, { limits }: Config, comer: Comer): Place | null | Promise<Place | null> {
     const { requestsPerRegion, queue } = limits;
     return this.#ofRegion(region).enter({
-      ...comer,
+      arriving: comer.arriving,
+      leaving: comer.leaving,
       limit: requestsPerRegion === 0 ? Number.POSITIVE_INFINITY : requestsPerRegion,
       waitMs: queue.timeout,
       mostWaiting: queue.length,
@@ -38,7 +39,8 @@ export class Gates {
    */
   enterEndpoint(endpoint: Endpoint, { proxy }: Config, comer: Comer): Place | null | Promise<Place | null> {
     return this.#ofEndpoint(endpoint).enter({
-      ...comer,
+      arriving: comer.arriving,
+      leaving: comer.leaving,
       limit: proxy.connectionsPerEndpoint,
       waitMs: proxy.connectTimeout,
       mostWaiting: Number.POSITIVE_INFINITY,

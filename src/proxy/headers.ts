@@ -65,6 +65,12 @@ const REPLACED: ReadonlySet<string> = new Set([
 /** The edge answers 100 Continue itself, and does not send on the trailers that it would announce. */
 const NOT_SENT_ON: ReadonlySet<string> = new Set(["expect", "trailer"]);
 
+/** Which of a client's headers are not passed on, by one look: always, or from a stranger. */
+const DROPPED: ReadonlyMap<string, "always" | "from strangers"> = new Map([
+  ...[...FROM_TRUSTED_ONLY].map((name) => [name, "from strangers"] as const),
+  ...[...HOP_BY_HOP, ...REPLACED, ...NOT_SENT_ON].map((name) => [name, "always"] as const),
+]);
+
 /** What this edge knows of a request's way here. */
 export interface Passage {
   readonly requestId: string;
@@ -134,9 +140,9 @@ export function requestHeaders(req: InboundRequest, passage: Passage, own: Heade
     const name = raw[i] ?? "";
     const spelt = name.toLowerCase();
     const key = asCgiReads(spelt);
-    if (HOP_BY_HOP.has(key) || REPLACED.has(key) || NOT_SENT_ON.has(key)) continue;
-    if (nominated?.has(spelt) || key.startsWith(OWN_PREFIX)) continue;
-    if (!passage.trusted && (FROM_TRUSTED_ONLY.has(key) || key.startsWith(FORWARDED_PREFIX))) continue;
+    const dropped = DROPPED.get(key);
+    if (dropped === "always" || nominated?.has(spelt) || key.startsWith(OWN_PREFIX)) continue;
+    if (!passage.trusted && (dropped !== undefined || key.startsWith(FORWARDED_PREFIX))) continue;
     if (key !== spelt && key === "content-length") continue;
     headers.push(name, raw[i + 1] ?? "");
   }

@@ -43,6 +43,8 @@ export class HttpCarrier implements Carrier {
   readonly #req: InboundRequest;
   readonly #res: InboundResponse;
   readonly #parts: HttpCarrierParts;
+  /** Who wants to know when the client leaves, or has its answer. */
+  readonly #leavers = new Set<() => void>();
 
   constructor(req: InboundRequest, res: InboundResponse, awaitsContinue: boolean, parts: HttpCarrierParts) {
     this.#req = req;
@@ -51,7 +53,7 @@ export class HttpCarrier implements Carrier {
     this.body = new RequestBody(req, res, awaitsContinue);
     this.closed = res.closed
       ? Promise.resolve()
-      : new Promise((resolve) => res.once("close", () => resolve()));
+      : new Promise((resolve) => res.once("close", () => this.#gone(resolve)));
   }
 
   get protocol() {
@@ -167,6 +169,7 @@ export class HttpCarrier implements Carrier {
         idleTimeoutMs: proxy.idleTimeout,
         places,
         head: (region) => answerHead(exchange, region, this.#parts),
+        leaving: this.#leaving,
         count: (bytes) => {
           this.bytesOut += bytes;
         },
@@ -177,8 +180,13 @@ export class HttpCarrier implements Carrier {
     );
   }
 
+  #gone(resolve: () => void): void {
+    resolve();
+    for (const listener of this.#leavers) listener();
+  }
+
   readonly #leaving = (listener: () => void): (() => void) => {
-    this.#res.once("close", listener);
-    return () => this.#res.off("close", listener);
+    this.#leavers.add(listener);
+    return () => void this.#leavers.delete(listener);
   };
 }

@@ -6,12 +6,17 @@ import { usesPositions } from "../routing/hold.ts";
 import type { View } from "../routing/region.ts";
 import { type Reading, readRequest } from "./reading.ts";
 import type { Settings } from "./settings.ts";
+import type { Soon } from "./soon.ts";
 
 /** A decision that may be followed, and what it was made of. */
 export interface Decided {
   readonly decision: Decision;
   readonly inputs: DecisionInputs;
 }
+
+const NONE_TRIED: readonly string[] = [];
+
+const PINLESS: PinState = { pin: "free", hold: null };
 
 /**
  * What a request is first decided by. The pin store is not asked yet: not for a write (unless it has to follow its
@@ -27,9 +32,9 @@ export function firstInputs(
   const isPinless =
     facts.intent === "static" || (facts.intent === "write" && rules.topology === "single-writer");
   const state: PinState = isPinless
-    ? { pin: "free", hold: null }
+    ? PINLESS
     : pins.known(pids.read, token?.hold ?? null, usesPositions(view), view.promotions.length > 0);
-  return { facts, ...state, view, rules, tried: [], attempts: 0 };
+  return { facts, pin: state.pin, hold: state.hold, view, rules, tried: NONE_TRIED, attempts: 0 };
 }
 
 /**
@@ -39,7 +44,7 @@ export function firstInputs(
 export function decideAsking(
   inputs: DecisionInputs,
   ask: (inputs: DecisionInputs) => Promise<PinState>,
-): Decided | Promise<Decided> {
+): Soon<Decided> {
   const decision = decide(inputs);
   if (!needsPin(decision, inputs)) return { decision, inputs };
   return ask(inputs).then((state) => {

@@ -45,8 +45,7 @@ export class Pipelines {
   enter(req: IncomingMessage, res: ServerResponse, start: () => void): void {
     const { socket } = req;
     if (!socket.writable) return;
-    const queue = this.#queues.get(socket) ?? { turns: [], paused: false, last: null };
-    this.#queues.set(socket, queue);
+    const queue = this.#queues.get(socket) ?? this.#begun(socket);
     queue.turns.push({ req, res, start });
     if (queue.turns.length === 1) this.#begin(socket, queue);
     else if (queue.turns.length > MAX_WAITING && !queue.paused) {
@@ -60,6 +59,12 @@ export class Pipelines {
     const queue = this.#queues.get(socket);
     if (queue === undefined || queue.turns.length === 0) act();
     else queue.last = act;
+  }
+
+  #begun(socket: Duplex): Queue {
+    const queue: Queue = { turns: [], paused: false, last: null };
+    this.#queues.set(socket, queue);
+    return queue;
   }
 
   #begin(socket: Duplex, queue: Queue): void {

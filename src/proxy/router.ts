@@ -1,11 +1,7 @@
-import type { Clock } from "../clock.ts";
-import type { PinState, Pins } from "../consistency/pins.ts";
 import type { Pid } from "../consistency/store.ts";
 import { FAULTS, type Fault } from "../errors.ts";
 import type { EventBus } from "../events.ts";
-import type { TopologyStore } from "../fleet/topology.ts";
-import type { Endpoint, RegionTable } from "../regions/table.ts";
-import { decide } from "../routing/decide.ts";
+import type { Endpoint } from "../regions/table.ts";
 import type { DecisionInputs } from "../routing/decision.ts";
 import { pinWindowMs } from "../routing/lag.ts";
 import { RetryBudget } from "../routing/retry.ts";
@@ -15,41 +11,24 @@ import type { AttemptResult, Carrier } from "./carrier.ts";
 import { positionOf, wroteBy } from "./evidence.ts";
 import type { Exchange } from "./exchange.ts";
 import { isLoop } from "./headers.ts";
-import { isDenied, isHeldBack } from "./held-back.ts";
-import { askedPin, type Decided, decideAsking, firstInputs } from "./inputs.ts";
-import { attemptsLeft, ENDPOINTS_PER_REGION, mayRepeat, promisesLess, viewOfRetry } from "./retry-plan.ts";
-import { TopologyNews } from "./topology-news.ts";
-import type { WriteGate } from "./write-gate.ts";
+import { type Hop, Hops, type HopsParts } from "./hops.ts";
+import { attemptsLeft, mayRepeat, promisesLess } from "./retry-plan.ts";
+import type { Soon } from "./soon.ts";
 
-export interface RouterParts {
-  readonly clock: Clock;
-  /** Uniform in [0, 1). */
-  readonly chance: () => number;
+export interface RouterParts extends HopsParts {
   readonly events: EventBus;
-  readonly table: RegionTable;
-  readonly pins: Pins;
   readonly traffic: TrafficMeter;
-  readonly topology: Pick<TopologyStore, "refresh">;
-  readonly writes: WriteGate;
 }
-
-/** After this time from a request's coming "no pin" is not taken for "none when it came". */
-const PIN_ASKED_WITHIN_MS = 500;
-
-/** Where to go next, and by which decision. */
-type Hop =
-  | { readonly decided: Decided; readonly endpoint: Endpoint }
-  | { readonly decided: Decided; readonly endpoint: null; readonly fault: Fault };
 
 /** Takes an exchange from its decision to its answer. Holds nothing of any exchange itself. */
 export class Router {
   readonly #parts: RouterParts;
   readonly #budget = new RetryBudget();
-  readonly #news: TopologyNews;
+  readonly #hops: Hops;
 
   constructor(parts: RouterParts) {
     this.#parts = parts;
-    this.#news = new TopologyNews(parts);
+    this.#hops = new Hops(parts);
   }
 
   /** Resolves when it is answered, or nobody is left to answer. Never rejects. */
@@ -68,27 +47,30 @@ export class Router {
 
   /** Decides, attempts, and decides again without what failed, until there is an answer or nothing left to try. */
   async #serve(exchange: Exchange, carrier: Carrier): Promise<Fault | null> {
-    const { clock, events, table } = this.#parts;
+    const { clock, events } = this.#parts;
     const arriving = carrier.awaitBody();
     if (arriving !== null) await arriving;
     this.#enterWrite(exchange, carrier);
     this.#budget.request(clock.now());
-    let hop = await this.#awaited(exchange, carrier, await this.#firstHop(exchange));
-    Object.assign(exchange, hop.decided);
+    const first = this.#hops.first(exchange, carrier);
+    let hop = first instanceof Promise ? await first : first;
+    exchange.follow(hop.decided);
     if (hop.endpoint === null) return hop.fault;
-    const unpinned = await this.#openPin(exchange, carrier, hop.endpoint);
+    const opening = this.#openPin(exchange, carrier, hop.endpoint);
+    const unpinned = opening instanceof Promise ? await opening : opening;
     if (unpinned !== null) return unpinned;
     for (;;) {
       if (carrier.gone) return "client_gone";
-      const result = await this.#attemptAfresh(exchange, carrier, hop.endpoint);
+      let result = await this.#attempt(exchange, carrier, hop.endpoint);
+      if (result.stale && mayRepeat(exchange, carrier, result))
+        result = await this.#attemptAfresh(exchange, carrier, hop.endpoint);
       const { fault } = result;
-      if (fault === "writer_moved") await this.#news.askAgain(exchange.settings.config.failover.holdWrites);
-      if (fault === null || !mayRepeat(exchange, carrier, result) || !attemptsLeft(exchange)) return fault;
-      const { inputs } = hop.decided;
-      const again = await this.#hop(exchange, { ...inputs, view: viewOfRetry(inputs.view, table.view) });
-      const next = await this.#awaited(exchange, carrier, again);
+      if (fault === null) return null;
+      if (fault === "writer_moved") await this.#hops.askForNews(exchange);
+      if (!mayRepeat(exchange, carrier, result) || !attemptsLeft(exchange)) return fault;
+      const next = await this.#hops.next(exchange, carrier, hop.decided);
       if (isBarred(next)) {
-        Object.assign(exchange, next.decided);
+        exchange.follow(next.decided);
         return "residency";
       }
       if (next.endpoint?.region === hop.endpoint.region && fault === "writer_moved") return fault;
@@ -97,7 +79,7 @@ export class Router {
       if (fault !== "region_busy" && !this.#mayRetry(exchange)) return fault;
       if (fault === "region_busy" && promisesLess(next.decided.decision, hop.decided.decision)) return fault;
       events.emit("retried", { fault });
-      Object.assign(exchange, next.decided);
+      exchange.follow(next.decided);
       this.#movePin(exchange, hop.endpoint, next.endpoint);
       hop = next;
     }
@@ -108,111 +90,11 @@ export class Router {
     if (exchange.writes && protocol !== "websocket") exchange.writeEnded = this.#parts.writes.enter();
   }
 
-  /** Where a request goes that would be refused, once it has waited for what may yet let it be served. */
-  async #awaited(exchange: Exchange, carrier: Carrier, found: Hop): Promise<Hop> {
-    const { clock } = this.#parts;
-    const untilMs = clock.now() + exchange.settings.config.failover.holdWrites;
-    let hop = isDenied(found) ? await this.#hopAfterNews(exchange, found) : found;
-    while (isHeldBack(hop)) {
-      const next = await this.#hopAfterMove(exchange, carrier, hop, untilMs - clock.now());
-      if (next === null) return hop;
-      hop = isDenied(next) ? await this.#hopAfterNews(exchange, next) : next;
-    }
-    return hop;
-  }
-
-  /** Who would be refused because the write region says that it is none any more may only be asking an edge that is behind. */
-  async #hopAfterNews(exchange: Exchange, denied: Hop): Promise<Hop> {
-    const { holdWrites } = exchange.settings.config.failover;
-    return (await this.#news.askAgain(holdWrites)) ? this.#hopNow(exchange, denied) : denied;
-  }
-
-  /** What is held back waits for the end of the move, and is none of the writes that are under way. Null: in vain. */
-  async #hopAfterMove(
-    exchange: Exchange,
-    carrier: Carrier,
-    heldBack: Hop,
-    waitMs: number,
-  ): Promise<Hop | null> {
-    exchange.writeEnded();
-    const entered = await this.#parts.writes.untilResumed(waitMs, exchange.declaredBytes);
-    if (entered === null) return null;
-    if (carrier.protocol === "websocket") entered();
-    else exchange.writeEnded = entered;
-    return this.#hopNow(exchange, heldBack);
-  }
-
-  /** Decides anew, by what is known now. What held the user when he came holds him, though it may have ended since. */
-  async #hopNow(exchange: Exchange, { decided: { inputs } }: Hop): Promise<Hop> {
-    return this.#hopInEpoch(exchange, { ...inputs, tried: [], view: this.#parts.table.view });
-  }
-
-  async #firstHop(exchange: Exchange): Promise<Hop> {
-    const { reading, settings } = exchange;
-    const found = this.#news.viewFor(exchange);
-    const view = found instanceof Promise ? await found : found;
-    return this.#hopInEpoch(exchange, firstInputs(reading, settings, view, this.#parts.pins));
-  }
-
-  /** By a view that knows of the epochs in which the user has written. */
-  async #hopInEpoch(exchange: Exchange, by: DecisionInputs): Promise<Hop> {
-    const hop = await this.#hop(exchange, by);
-    const { inputs } = hop.decided;
-    const newer = this.#news.viewBeyond(by.view, inputs.hold);
-    return newer === null ? hop : this.#hop(exchange, { ...inputs, view: await newer });
-  }
-
-  /** The next endpoint to ask, by a decision that names a region with one; or the decision that refuses. */
-  async #hop(exchange: Exchange, inputs: DecisionInputs): Promise<Hop> {
-    const ask = async (given: DecisionInputs) => {
-      const { clock, pins } = this.#parts;
-      const atMs = clock.now();
-      const state = await askedPin(exchange.reading, given, pins);
-      exchange.pinLookup = { atMs, durationMs: clock.now() - atMs };
-      return this.#judged(exchange, state);
-    };
-    let given: DecisionInputs = { ...inputs, attempts: exchange.attempts.length };
-    for (;;) {
-      const deciding = decideAsking(given, ask);
-      const decided = this.#bounded(exchange, deciding instanceof Promise ? await deciding : deciding);
-      const { decision } = decided;
-      if (decision.kind === "refused") return { decided, endpoint: null, fault: decision.fault };
-      const endpoint = this.#pick(exchange, decision.region);
-      if (endpoint !== null) return { decided, endpoint };
-      given = { ...decided.inputs, tried: [...decided.inputs.tried, decision.region] };
-    }
-  }
-
-  /** A pin that is asked for late, because the first attempt has taken long, may have ended while it was under way. */
-  #judged({ startedAtMs, reading, attempts }: Exchange, state: PinState): PinState {
-    const isLate = attempts.length > 0 && this.#parts.clock.now() - startedAtMs > PIN_ASKED_WITHIN_MS;
-    if (state.pin !== "free" || !isLate || reading.pids.read.length === 0) return state;
-    return { pin: "waived", hold: null };
-  }
-
-  /** One user's pin brings the writer no more reads than the operator lets it. */
-  #bounded({ reading }: Exchange, decided: Decided): Decided {
-    const { decision, inputs } = decided;
-    if (decision.kind === "refused" || decision.reason !== "pin" || inputs.facts.intent !== "read")
-      return decided;
-    if (this.#parts.pins.bearsRead(reading.pids.read)) return decided;
-    const waived: DecisionInputs = { ...inputs, pin: "waived", hold: null };
-    return { decision: decide(waived), inputs: waived };
-  }
-
-  /** An endpoint of the region that this request has not asked yet; none when the region has been busy. */
-  #pick({ attempts }: Exchange, region: string): Endpoint | null {
-    const asked = attempts.filter(({ endpoint, result }) => endpoint.region === region && !result.stale);
-    const isBusy = asked.some(({ result }) => result.fault === "region_busy");
-    if (isBusy || asked.length >= ENDPOINTS_PER_REGION) return null;
-    return this.#parts.table.pick(region, new Set(asked.map(({ endpoint }) => endpoint)), this.#parts.chance);
-  }
-
   /**
    * Opens a write's pin before its first attempt: held here at once, and sent to the store beside the request. It
    * is waited for when the operator wants it recorded first, or when the answer's head cannot be held.
    */
-  async #openPin(exchange: Exchange, carrier: Carrier, { region }: Endpoint): Promise<Fault | null> {
+  #openPin(exchange: Exchange, carrier: Carrier, { region }: Endpoint): Soon<Fault | null> {
     const { consistency } = exchange.settings.config;
     if (!exchange.writes || consistency.mode === "off") return null;
     // In mode `cookie` the token is all there is, and nobody would look the name up.
@@ -221,10 +103,12 @@ export class Router {
     exchange.pin = this.#parts.pins.open(writerPids(exchange), region);
     const rejects = consistency.onRedisDown.writes === "reject";
     if (carrier.holdsHead && !rejects) return null;
-    if ((await exchange.pin.acknowledged) === "recorded") return null;
-    if (rejects) return "pin_unrecorded";
-    exchange.consistency = "cookie-only";
-    return null;
+    return exchange.pin.acknowledged.then((acknowledged) => {
+      if (acknowledged === "recorded") return null;
+      if (rejects) return "pin_unrecorded";
+      exchange.consistency = "cookie-only";
+      return null;
+    });
   }
 
   /**
@@ -240,13 +124,11 @@ export class Router {
   }
 
   /**
-   * An attempt; and if a kept connection died under it, which a region may let it do at any time, another one to the same
-   * endpoint over a new connection. It is no reason to go elsewhere, and takes nothing of the retry budget: one region's
-   * restart ends a thousand kept connections at once.
+   * Another attempt at the same endpoint, over a new connection: a kept one died under the first, which a region may let it do at
+   * any time. It is no reason to go elsewhere, and takes nothing of the retry budget: one region's restart ends a thousand kept
+   * connections at once.
    */
-  async #attemptAfresh(exchange: Exchange, carrier: Carrier, endpoint: Endpoint): Promise<AttemptResult> {
-    const result = await this.#attempt(exchange, carrier, endpoint);
-    if (!result.stale || !mayRepeat(exchange, carrier, result)) return result;
+  #attemptAfresh(exchange: Exchange, carrier: Carrier, endpoint: Endpoint): Promise<AttemptResult> {
     this.#parts.events.emit("retried", { fault: "reset" });
     return this.#attempt(exchange, carrier, endpoint);
   }
@@ -258,7 +140,12 @@ export class Router {
     traffic.count(exchange.dispatchedAtMs, endpoint.region, exchange.reading.facts);
     exchange.headAtMs = null;
     table.started(endpoint);
-    const result = await carrier.carry(exchange, endpoint).finally(() => table.finished(endpoint));
+    let result: AttemptResult;
+    try {
+      result = await carrier.carry(exchange, endpoint);
+    } finally {
+      table.finished(endpoint);
+    }
     exchange.attempts.push({ endpoint, dispatchedAtMs: exchange.dispatchedAtMs, result });
     this.#judge(carrier, endpoint, result);
     return result;

@@ -5,6 +5,7 @@ import type { RegionTable } from "../regions/table.ts";
 import type { Hold } from "../routing/hold.ts";
 import type { View } from "../routing/region.ts";
 import type { Exchange } from "./exchange.ts";
+import type { Soon } from "./soon.ts";
 
 /** For how long, and how often, it is asked when a region has said that it is the writer no more: so there is news. */
 const MOVED_WITHIN_MS = 3_000;
@@ -32,7 +33,7 @@ export class TopologyNews {
    * What to decide a request by. This edge may be behind: the write region is being moved, so the next epoch may have
    * begun, or this client has written in one that is not known here, or others have gone on while this process stood still.
    */
-  viewFor({ reading }: Exchange): View | Promise<View> {
+  viewFor({ reading }: Exchange): Soon<View> {
     const { view } = this.#parts.table;
     const writtenIn = reading.token?.epoch ?? 0;
     const isBehind = view.moving || writtenIn > view.epoch || this.#hasStoodStill;
@@ -41,7 +42,8 @@ export class TopologyNews {
 
   /** A newer view than this one, if the user has written in an epoch that is newer, as the pin store tells; else null. */
   viewBeyond({ epoch }: View, hold: Hold | null): Promise<View> | null {
-    const writtenIn = Math.max(0, ...(hold?.positions ?? []).map((position) => position.epoch));
+    if (hold === null) return null;
+    const writtenIn = Math.max(0, ...hold.positions.map((position) => position.epoch));
     return writtenIn > epoch ? this.#newView(writtenIn) : null;
   }
 
