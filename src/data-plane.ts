@@ -4,6 +4,7 @@ import type { Config } from "./config/schema.ts";
 import type { Pins } from "./consistency/pins.ts";
 import type { EventBus } from "./events.ts";
 import type { TopologyStore } from "./fleet/topology.ts";
+import { Tracing } from "./observe/tracing.ts";
 import { ConnectionLimits } from "./proxy/connection-limits.ts";
 import { descriptorLimit } from "./proxy/descriptors.ts";
 import { Gates, type RegionLoad } from "./proxy/gates.ts";
@@ -20,6 +21,7 @@ import type { WriteGate } from "./proxy/write-gate.ts";
 import type { RegionTable } from "./regions/table.ts";
 import type { Populations } from "./routing/drain-estimate.ts";
 import type { TrafficMeter } from "./routing/traffic.ts";
+import { version } from "./version.ts";
 
 /** How long a stopping edge still accepts, at most: two rounds of a balancer's usual health check. */
 const ACCEPT_GRACE_MS = 5_000;
@@ -56,6 +58,7 @@ export class DataPlane {
   readonly #requests: RequestHandler;
   readonly #sessions: Sessions;
   readonly #edgeId: string;
+  readonly #tracing: Tracing;
   #settings: Settings;
   #isStopping = false;
   /** Aborted when what is still open is to be cut. */
@@ -66,6 +69,7 @@ export class DataPlane {
     this.#parts = parts;
     this.#edgeId = config.edge.id;
     this.#settings = this.#prepare(config);
+    this.#tracing = new Tracing({ events, version, edge: config.edge.id });
     this.#sessions = new Sessions(systemClock, () => this.#settings.config.affinity.ttl);
     this.overload = new Overload(config, { clock: systemClock, events, vitals, chance: Math.random });
     const shared = {
@@ -126,6 +130,7 @@ export class DataPlane {
   /** Resolves with the ports, which the system chooses where 0 was asked for; rejects when one is taken. */
   async listen(listen: Config["listen"]): ReturnType<EdgeServer["listen"]> {
     this.overload.start();
+    await this.#tracing.configure(this.#settings.config.tracing);
     return this.#server.listen(listen);
   }
 
@@ -135,6 +140,7 @@ export class DataPlane {
     this.#settings = this.#prepare(config);
     this.limits.configure(config);
     this.overload.configure(config);
+    void this.#tracing.configure(config.tracing);
   }
 
   /**
@@ -160,6 +166,7 @@ export class DataPlane {
     await Promise.race([this.#requests.idle(), hurried]);
     clearTimeout(cut);
     this.overload.close();
+    await this.#tracing.close();
   }
 
   /** Cuts at once what {@link stop} waits for. */

@@ -20,7 +20,6 @@ import { type EventLog, logEvents } from "./observe/event-log.ts";
 import type { Logger } from "./observe/log.ts";
 import { Metrics } from "./observe/metrics.ts";
 import { ResidencyWatch } from "./observe/residency-watch.ts";
-import { Tracing } from "./observe/tracing.ts";
 import { ProcessVitals } from "./observe/vitals.ts";
 import { type Plane, planeGauges } from "./plane.ts";
 import { describedInputs } from "./proxy/inputs.ts";
@@ -101,7 +100,6 @@ export class Edge {
   readonly #admin: ReturnType<typeof createAdmin>;
   readonly #metrics: Metrics;
   readonly #eventLog: EventLog;
-  readonly #tracing: Tracing;
   readonly #residencyWatch: ResidencyWatch;
   readonly #traffic: TrafficMeter;
   readonly #startedAtMs = systemClock.now();
@@ -132,7 +130,6 @@ export class Edge {
     });
     this.#traffic = new TrafficMeter(clock.now());
     this.#eventLog = logEvents(events, log, config.log.access);
-    this.#tracing = new Tracing({ events, version, edge: config.edge.id });
     this.#residencyWatch = new ResidencyWatch(events);
     this.table = new RegionTable(config, { clock, events });
     this.#prober = new Prober(this.table, config, { clock, chance: Math.random, version });
@@ -173,8 +170,7 @@ export class Edge {
   async start(): Promise<void> {
     const { listen } = this.config.get();
     this.adminUrl = await this.#admin.listen();
-    const traced = this.#tracing.configure(this.config.get().tracing);
-    await Promise.all([this.#prober.firstRound(), this.#shared.start(), traced]);
+    await Promise.all([this.#prober.firstRound(), this.#shared.start()]);
     this.#member.follow();
     this.#prober.start();
     await this.#member.start();
@@ -217,7 +213,6 @@ export class Edge {
     const ready = this.#state === "ready";
     this.#state = "stopping";
     await this.#plane.stop(graceMs, { ready });
-    await this.#tracing.close();
     await this.#certificates.close();
     await this.#member.close();
     await this.#prober.stop();
@@ -262,7 +257,6 @@ export class Edge {
     this.#prober.configure(config);
     this.pins.configure(config);
     this.#eventLog.setAccess(config.log.access);
-    void this.#tracing.configure(config.tracing);
     this.#options.log.level = config.log.level;
   }
 

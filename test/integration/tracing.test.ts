@@ -1,65 +1,23 @@
 import assert from "node:assert/strict";
-import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { request } from "undici";
 import type { SimulatedWorld } from "../../src/demo/simulated-world.ts";
 import type { Edge } from "../../src/edge.ts";
+import { collector, listening, type Span } from "../support/collector.ts";
 import { startTestEdge } from "../support/edge.ts";
 import { edgeYaml } from "../support/edge-yaml.ts";
 import { eventually } from "../support/eventually.ts";
 import { NEAREST_FIRST, startWorld } from "../support/world.ts";
-
-interface Span {
-  readonly traceId: string;
-  readonly spanId: string;
-  readonly parentSpanId?: string;
-  readonly name: string;
-  readonly kind: number;
-  readonly startTimeUnixNano: string;
-  readonly endTimeUnixNano: string;
-  readonly status: { readonly code?: number };
-  readonly attributes: readonly { key: string; value: Record<string, unknown> }[];
-}
 
 const TRACE = "4bf92f3577b34da6a3ce929d0e0e4736";
 const PARENT = "00f067aa0ba902b7";
 const TRACEPARENT = `00-${TRACE}-${PARENT}-01`;
 const SERVER = 2;
 const CLIENT = 3;
-
-/** A collector as OpenTelemetry's: takes OTLP as JSON. */
-async function collector(t: TestContext, status = 200) {
-  const spans: Span[] = [];
-  const tokens: unknown[] = [];
-  const resources: unknown[] = [];
-  const server = createServer(async (req, res) => {
-    tokens.push(req.headers.authorization);
-    const chunks: Buffer[] = [];
-    for await (const chunk of req) chunks.push(chunk as Buffer);
-    for (const { resource, scopeSpans } of JSON.parse(Buffer.concat(chunks).toString()).resourceSpans) {
-      resources.push(resource);
-      for (const scope of scopeSpans) spans.push(...scope.spans);
-    }
-    res.writeHead(status, { "content-type": "application/json" }).end("{}");
-  });
-  const url = await listening(t, server);
-  return { url: `${url}/v1/traces`, spans, tokens, resources };
-}
-
-async function listening(t: TestContext, server: Server): Promise<string> {
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  t.after(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
 
 async function traced(t: TestContext, yaml: string): Promise<{ world: SimulatedWorld; edge: Edge }> {
   const world = await startWorld({ regions: NEAREST_FIRST });

@@ -5,6 +5,7 @@ import { describe, type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Client, type Dispatcher, request } from "undici";
 import { parse, stringify } from "yaml";
+import { collector } from "../support/collector.ts";
 import { DatabaseRegion, PromotionHook } from "../support/database.ts";
 import { beginDrill, reportAt } from "../support/drills.ts";
 import { type EdgeProcess, startEdgeProcess } from "../support/edge-process.ts";
@@ -167,13 +168,30 @@ function isThere(pid: number): boolean {
 
 describe("an edge with two workers", { concurrency: true }, () => {
   test("is one edge", async (t) => {
-    const { edge, us, eu, hook, probes } = await stage(t);
+    const { url, spans } = await collector(t);
+    const { edge, us, eu, hook, probes } = await stage(t, { tracing: { url, samplePercent: 100 } });
 
     await t.test("that says so, and listens with both", async (inner) => {
       await connections(inner, edge);
       const { json } = await call(edge, "GET", "/v1/status");
       assert.deepEqual([json.workers, json.edges], [2, 1]);
       assert.equal((await call(edge, "GET", "/v1/edges")).json.quorum.known, 1);
+    });
+
+    await t.test("that tells a collector of the requests of both", async (inner) => {
+      const clients = await connections(inner, edge);
+      const answers = await Promise.all(
+        clients.map((client) => client.request({ method: "GET", path: "/traced" })),
+      );
+      const ids = answers.map(({ headers }) => headers["x-request-id"]);
+      for (const { body } of answers) await body.dump();
+      const told = () =>
+        new Set(
+          spans.flatMap(({ attributes }) =>
+            attributes.flatMap(({ key, value }) => (key === "meridian.request_id" ? value.stringValue : [])),
+          ),
+        );
+      await eventually(() => ids.every((id) => told().has(id)), { withinMs: 15_000 });
     });
 
     await t.test("with one prober", async () => {
