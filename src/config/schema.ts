@@ -6,6 +6,7 @@ import { schedule } from "./schema-schedule.ts";
 import { https } from "./schema-tls.ts";
 import { tracing } from "./schema-tracing.ts";
 import {
+  bearerToken,
   cookieName,
   duration,
   durationWithin,
@@ -210,12 +211,7 @@ const failover = z.strictObject({
     .strictObject({
       url: url(["http", "https"]).describe("Called to promote the database."),
       timeout: duration.prefault("60s").describe("How long the call may take."),
-      token: z
-        .string()
-        .min(8)
-        .max(1_024)
-        .regex(/^[\x21-\x7e]+$/, "expected printable characters without spaces")
-        .meta({ title: "secret" })
+      token: bearerToken({ least: 8, most: 1_024 })
         .optional()
         .describe("Sent as a bearer token, so that the hook knows who calls."),
     })

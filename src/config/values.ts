@@ -59,6 +59,16 @@ export function durationWithin({ least = "1ms", most = "24d" }) {
   );
 }
 
+/** What is sent as a bearer token; never shown. */
+export function bearerToken({ least, most }: { readonly least: number; readonly most: number }) {
+  return z
+    .string()
+    .min(least)
+    .max(most)
+    .regex(/^[\x21-\x7e]+$/, "expected printable characters without spaces")
+    .meta({ title: "secret" });
+}
+
 /** A duration that something waits for: at least `1ms`, at most `24d`. */
 export const duration = durationWithin({});
 
