@@ -1,8 +1,7 @@
 import { type Command, InvalidArgumentError } from "commander";
 import type { DecisionAnswer, ExplanationAnswer } from "../admin/decision-messages.ts";
 import type { WriteRegionAnswer } from "../admin/fleet-messages.ts";
-import type { StatusAnswer } from "../admin/messages.ts";
-import type { AdmissionAnswer, RegionAnswer } from "../admin/region-messages.ts";
+import type { AdmissionAnswer } from "../admin/region-messages.ts";
 import { call, MOVE_TIMEOUT_MS } from "./client.ts";
 import {
   type ClientIo,
@@ -16,6 +15,7 @@ import {
 } from "./command.ts";
 import { addDrill } from "./drill.ts";
 import { admissionText, decisionText, explanationText, statusText, writeRegionText } from "./render.ts";
+import { statusOf } from "./status.ts";
 import { takeToken } from "./token.ts";
 import { addTop } from "./top.ts";
 
@@ -61,8 +61,7 @@ function addStatus(program: Command, io: ClientIo): void {
 }
 
 async function status(options: ClientOptions): Promise<Result> {
-  const edge = (await call(options, "GET", "/v1/status")) as StatusAnswer;
-  const { regions } = (await call(options, "GET", "/v1/regions")) as { regions: RegionAnswer[] };
+  const { status: edge, regions } = await statusOf(options);
   return { data: { ...edge, regions }, text: statusText(edge, regions) };
 }
 

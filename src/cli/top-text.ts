@@ -1,13 +1,11 @@
-import type { StatusAnswer } from "../admin/messages.ts";
 import type { RegionAnswer } from "../admin/region-messages.ts";
 import { growth, quantileOf, samplesOf, sumsBy } from "./exposition.ts";
 import { headLine, note, REGION_COLUMNS, regionCells } from "./render.ts";
+import type { Seen } from "./status.ts";
 import { table } from "./table.ts";
 
 /** What an edge says at one moment. */
-export interface Glance {
-  readonly status: StatusAnswer;
-  readonly regions: readonly RegionAnswer[];
+export interface Glance extends Seen {
   /** What `GET /metrics` answered. */
   readonly metrics: string;
   readonly atMs: number;

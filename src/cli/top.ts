@@ -1,11 +1,10 @@
 import type { Command } from "commander";
-import type { StatusAnswer } from "../admin/messages.ts";
-import type { RegionAnswer } from "../admin/region-messages.ts";
-import { call, scrape } from "./client.ts";
+import { scrape } from "./client.ts";
 import { type ClientIo, type ClientOptions, clientCommand, run } from "./command.ts";
 import { followEvents } from "./event-feed.ts";
 import { eventText } from "./event-text.ts";
 import { paint } from "./render.ts";
+import { statusOf } from "./status.ts";
 import { type Glance, topLines } from "./top-text.ts";
 import { onScreen } from "./watch.ts";
 
@@ -58,10 +57,6 @@ async function top(
 }
 
 async function glance(options: ClientOptions): Promise<Glance> {
-  const [status, listed, metrics] = await Promise.all([
-    call(options, "GET", "/v1/status") as Promise<StatusAnswer>,
-    call(options, "GET", "/v1/regions") as Promise<{ regions: RegionAnswer[] }>,
-    scrape(options),
-  ]);
-  return { status, regions: listed.regions, metrics, atMs: performance.now() };
+  const [seen, metrics] = await Promise.all([statusOf(options), scrape(options)]);
+  return { ...seen, metrics, atMs: performance.now() };
 }
