@@ -1,4 +1,4 @@
-import { type Board, EDGES, graph, orZeroByRegion, REGIONS, type Row, states } from "./parts.ts";
+import { admissions, type Board, EDGES, graph, orZeroByRegion, REGIONS, type Row, states } from "./parts.ts";
 
 const held = (q: number) =>
   `histogram_quantile(${q}, sum by (le) (rate(meridian_move_duration_seconds_bucket{${EDGES}}[$__range]))) >= 0 or vector(0)`;
@@ -6,18 +6,9 @@ const held = (q: number) =>
 const DRAINS: Row = {
   title: "Drains",
   panels: [
-    states(
+    admissions(
       "Admission in force",
       "What the operator and the calendar say. A drain closes the region at its deadline; end it with meridian undrain.",
-      [
-        `min by (region) (max by (region, instance) (meridian_region_admission{${REGIONS},state="open"} * 2 or meridian_region_admission{${REGIONS},state="draining"}))`,
-        "{{region}}",
-      ],
-      [
-        [2, "open", "green"],
-        [1, "draining", "orange"],
-        [0, "closed", "red"],
-      ],
     ),
     graph(
       "Left in a region",

@@ -1,4 +1,5 @@
 import {
+  admissions,
   type Board,
   EDGES,
   graph,
@@ -131,18 +132,9 @@ const HEALTH: Row = {
         [0, "unknown", "#808080"],
       ],
     ),
-    states(
+    admissions(
       "Admission",
       "What the operator says. A region that stays draining was forgotten: meridian undrain.",
-      [
-        `min by (region) (max by (region, instance) (meridian_region_admission{${REGIONS},state="open"} * 2 or meridian_region_admission{${REGIONS},state="draining"}))`,
-        "{{region}}",
-      ],
-      [
-        [2, "open", "green"],
-        [1, "draining", "orange"],
-        [0, "closed", "red"],
-      ],
     ),
     graph(
       "Latency",

@@ -82,6 +82,23 @@ export function stat(
   return panelOf("stat", { title, description, queries, defaults, options, width: 4, height: 4 });
 }
 
+/** What operators and the calendar say of each region, over time. */
+export function admissions(title: string, description: string): Panel {
+  return states(
+    title,
+    description,
+    [
+      `min by (region) (max by (region, instance) (meridian_region_admission{${REGIONS},state="open"} * 2 or meridian_region_admission{${REGIONS},state="draining"}))`,
+      "{{region}}",
+    ],
+    [
+      [2, "open", "green"],
+      [1, "draining", "orange"],
+      [0, "closed", "red"],
+    ],
+  );
+}
+
 /** Words over time; each value has its word and its colour. */
 export function states(
   title: string,

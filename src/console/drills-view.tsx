@@ -2,7 +2,7 @@ import type { DrillsAnswer } from "../admin/drill-messages.ts";
 import { clock, count, duration, percent, seconds } from "./format.ts";
 import type { Weight } from "./happenings.ts";
 import { drills, mayChange, nowMs } from "./live.ts";
-import { Bar, Mark, Scroll } from "./marks.tsx";
+import { Bar, Heads, Mark, Scroll } from "./marks.tsx";
 import { wish } from "./wish.ts";
 import { drillKindText, resultText } from "./words.ts";
 
@@ -119,11 +119,7 @@ function History({ reports }: { readonly reports: readonly Report[] }) {
       <table>
         <thead>
           <tr>
-            {COLUMNS.map(([name, title]) => (
-              <th key={name} scope="col" title={title}>
-                {name}
-              </th>
-            ))}
+            <Heads columns={COLUMNS} />
           </tr>
         </thead>
         <tbody>

@@ -63,6 +63,19 @@ export function Bar({ share, weight = "ok" }: { readonly share: number; readonly
   );
 }
 
+/** The heads of a table's columns, each with what its figures are. */
+export function Heads({
+  columns,
+}: {
+  readonly columns: readonly (readonly [name: string, title: string])[];
+}) {
+  return columns.map(([name, title]) => (
+    <th key={name} scope="col" title={title}>
+      {name}
+    </th>
+  ));
+}
+
 /** What may be wider than the page; the keyboard can reach it to scroll it. */
 export function Scroll({
   label,

@@ -3,7 +3,7 @@ import type { RegionAnswer } from "../admin/region-messages.ts";
 import { conditionOf } from "./condition.ts";
 import { count, milliseconds, percent, rate } from "./format.ts";
 import { history, limits, mayChange, regions, status, totalRate } from "./live.ts";
-import { Bar, Mark, Sparkline, WriterTag } from "./marks.tsx";
+import { Bar, Heads, Mark, Sparkline, WriterTag } from "./marks.tsx";
 import { RegionDetail } from "./region-detail.tsx";
 import { RegionMenu } from "./region-menu.tsx";
 
@@ -32,11 +32,7 @@ export function RegionTable() {
       <table class="regions">
         <thead>
           <tr>
-            {COLUMNS.map(([name, title]) => (
-              <th key={name} scope="col" title={title}>
-                {name}
-              </th>
-            ))}
+            <Heads columns={COLUMNS} />
             <th scope="col">
               <span class="unseen">Actions</span>
             </th>
