@@ -25,6 +25,7 @@ const running = new Set<ChildProcess>();
 process.once("exit", () => {
   for (const child of running) endGroup(child, "SIGKILL");
 });
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
 
 export interface Program {
   readonly name: string;
