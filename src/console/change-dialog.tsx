@@ -1,4 +1,4 @@
-import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { change, Problem } from "./api.ts";
 import { Fields } from "./change-fields.tsx";
 import { refresh, status } from "./live.ts";
@@ -31,7 +31,8 @@ function Dialog({ wish }: { readonly wish: Wish }) {
   const [stage, setStage] = useState<Stage>({ name: "asking" });
   const plan = PLANS[wish.kind];
   const outcome = useRef<HTMLDivElement>(null);
-  useEffect(() => dialog.current?.showModal(), []);
+  // At once, or what is typed now would go to the page below.
+  useLayoutEffect(() => dialog.current?.showModal(), []);
   // Not to the button: an Enter too many must not make the change. Before anybody can press Tab, or the focus would be taken from him.
   useLayoutEffect(() => {
     if (stage.name === "previewed" || stage.name === "refused") outcome.current?.focus();

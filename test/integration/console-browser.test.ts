@@ -53,8 +53,21 @@ after(async () => {
 });
 afterEach(() => context.close());
 
+const NEAREST = ["eu-west", "us-east", "ap-south"];
+
 /** A page on its own, as somebody sees it who has never been here. */
 async function visit(edge: Edge, options: Parameters<Browser["newContext"]>[0] = {}): Promise<Page> {
+  // A browser that starts keeps the machine so busy that another region may seem nearer for a moment.
+  await eventually(
+    () =>
+      assert.deepEqual(
+        edge.table.view.nearest.map(({ id }) => id),
+        NEAREST,
+      ),
+    {
+      withinMs: 20_000,
+    },
+  );
   context = await browser.newContext({ reducedMotion: "reduce", ...options });
   const page = await context.newPage();
   [outside, complaints] = [[], []];
@@ -93,8 +106,7 @@ describe("the console in a browser", () => {
     assert.deepEqual([outside, complaints], [[], []]);
   });
 
-  // Unsteady beside other tests of this file: sometimes it waits in vain for what the page shows. By itself it passes.
-  it.skip("drains by keyboard alone, after a preview and with a reason, and brings the focus back", async () => {
+  it("drains by keyboard alone, after a preview and with a reason, and brings the focus back", async () => {
     const page = await visit(open);
     const actions = page.getByRole("button", { name: "Actions for eu-west" });
     await actions.focus();
