@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
 import { type AddressInfo, createServer, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, afterEach, before, describe, it } from "node:test";
 import { systemClock } from "../../src/clock.ts";
 import { configSchema } from "../../src/config/schema.ts";
@@ -372,8 +375,10 @@ describe("look-ups", () => {
   });
 
   it("are asked one by one where a command may not ask for several, and miss no loss of memory there", async (test) => {
+    const directory = await mkdtemp(join(tmpdir(), "meridian-cluster-"));
+    test.after(() => rm(directory, { recursive: true, force: true }));
     const node = await startRedis({
-      options: ["--cluster-enabled", "yes", "--cluster-port", `${await freePort()}`],
+      options: ["--dir", directory, "--cluster-enabled", "yes", "--cluster-port", `${await freePort()}`],
     });
     test.after(() => node.stop());
     test.after(closeEdges);
