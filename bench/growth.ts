@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Section } from "./document.ts";
 import { crowdTable } from "./growth-memory.ts";
 import { EDGES, fillPins, localPins, PINS, startOwnRedis } from "./growth-pins.ts";
 import { startTable } from "./growth-start.ts";
+import { today } from "./machine.ts";
 import type { Options } from "./options.ts";
 import type { Cores, Running } from "./process.ts";
 import { ranged, type Table } from "./report.ts";
@@ -64,21 +66,27 @@ const SERIES: Readonly<Record<string, Series>> = {
 };
 
 export const SERIES_NAMES: readonly string[] = Object.keys(SERIES);
+export const GROWTH_TITLES: readonly string[] = SERIES_NAMES.map(titleOf);
 
-/** Each series on a stage of its own; the tables of all of them. */
-export async function measureGrowth(options: Options, cores: Cores, say: Say): Promise<readonly Table[]> {
-  const tables: Table[] = [];
+function titleOf(series: string): string {
+  return `Growth: ${series}`;
+}
+
+/** Each series on a stage of its own, as a section of its own. */
+export async function measureGrowth(options: Options, cores: Cores, say: Say): Promise<readonly Section[]> {
+  const sections: Section[] = [];
   for (const name of options.series ?? SERIES_NAMES) {
     const series = SERIES[name];
     if (series === undefined) throw new Error(`no series ${name}; there are ${SERIES_NAMES.join(", ")}`);
     const stage = await setStage(options.port, cores, false);
     try {
-      tables.push(...(await series(stage, options, say)));
+      const tables = await series(stage, options, say);
+      sections.push({ title: titleOf(name), how: `${today()}.`, tables });
     } finally {
       await stage.stop();
     }
   }
-  return tables;
+  return sections;
 }
 
 /** What a request costs at each size, beside what it costs at the first. */

@@ -1,12 +1,14 @@
 import { spawnSync } from "node:child_process";
-import { availableParallelism, cpus, release } from "node:os";
+import { cpus, release } from "node:os";
+
+export function today(): string {
+  return new Date().toISOString().slice(0, 10);
+}
 
 /** What was measured with, and on: each a few words. */
 export function machine(): readonly string[] {
-  const day = new Date().toISOString().slice(0, 10);
   return [
-    `Measured on ${day}`,
-    `${availableParallelism()} cores of ${cpus()[0]?.model ?? "an unknown processor"}`,
+    `${cpus().length} cores of ${cpus()[0]?.model ?? "an unknown processor"}`,
     `Linux ${release()}`,
     `Node.js ${process.versions.node}`,
     ...[

@@ -2,13 +2,14 @@ import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import path from "node:path";
-import { measureGrowth } from "./growth.ts";
-import { machine } from "./machine.ts";
+import { merged, type Section } from "./document.ts";
+import { GROWTH_TITLES, measureGrowth } from "./growth.ts";
+import { machine, today } from "./machine.ts";
 import { type Options, parseOptions, USAGE } from "./options.ts";
 import type { Cores } from "./process.ts";
-import { betweenMarks, forMarkdown, forTerminal, type Table, tablesOf } from "./report.ts";
+import { forTerminal, tablesOf } from "./report.ts";
 import { type Played, playShape } from "./session.ts";
-import { shapeOf } from "./shapes.ts";
+import { SHAPE_TITLES, shapeOf } from "./shapes.ts";
 import { setStage } from "./stage.ts";
 import { isInstalled, lacking, MORE_SUBJECTS, SUBJECTS, type Subject } from "./subjects.ts";
 
@@ -89,26 +90,27 @@ function chosen(names: readonly string[]): readonly Subject[] {
   });
 }
 
-function report({ json, markdown }: Options, played: readonly Played[], growth: readonly Table[]): void {
+function report(options: Options, played: readonly Played[], growth: readonly Section[]): void {
+  const { json, markdown } = options;
   const where = machine();
-  for (const { shape, results, flaws } of played) {
-    say(`\n${shape.title}\n`);
-    for (const table of tablesOf(results)) say(`\n${forTerminal(table)}`);
-    for (const flaw of flaws) say(`void: ${flaw}\n`);
-  }
-  for (const table of growth) say(`\n${forTerminal(table)}`);
+  const sections = [...played.map((each) => sectionOf(each, options)), ...growth];
+  for (const { title, tables } of sections)
+    say(`\n${title}\n${tables.map((table) => `\n${forTerminal(table)}`).join("")}`);
+  for (const flaw of played.flatMap(({ flaws }) => flaws)) say(`void: ${flaw}\n`);
   if (json !== null) writeFileSync(json, `${JSON.stringify({ machine: where, played, growth }, null, 2)}\n`);
   if (markdown === null) return;
-  const parts = [
-    `${where.join("; ")}.\n`,
-    ...played.flatMap(({ shape, results }) => [
-      `### ${shape.title}\n`,
-      ...tablesOf(results).map(forMarkdown),
-    ]),
-    ...(growth.length === 0 ? [] : ["### Growth\n", ...growth.map(forMarkdown)]),
-  ];
   const before = existsSync(markdown) ? readFileSync(markdown, "utf8") : "";
-  writeFileSync(markdown, betweenMarks(before, parts.join("\n")));
+  const machineLine = `Measured on ${where.join("; ")}.`;
+  writeFileSync(markdown, merged(before, machineLine, sections, [...SHAPE_TITLES, ...GROWTH_TITLES]));
+}
+
+function sectionOf({ shape, results }: Played, { rounds }: Options): Section {
+  const times = `${rounds} ${rounds === 1 ? "round" : "rounds"} of ${shape.seconds} s`;
+  return {
+    title: shape.title,
+    how: `${today()}, ${times}, ${shape.connections} ${shape.tool === "h2load" ? "streams" : "connections"}.`,
+    tables: tablesOf(results),
+  };
 }
 
 function say(text: string): void {

@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { SERIES_NAMES } from "./growth.ts";
 import { SHAPE_NAMES } from "./shapes.ts";
 import { MORE_SUBJECTS, SUBJECTS } from "./subjects.ts";
 
@@ -13,7 +14,7 @@ export const USAGE = `npm run bench -- [growth] [OPTION]...
   --shape NAME,...    ${SHAPE_NAMES.join(", ")}
   --subjects NAME,... ${names(SUBJECTS).join(", ")};
                       and ${names(MORE_SUBJECTS).join(", ")}
-  --series NAME,...   of growth
+  --series NAME,...   of growth: ${SERIES_NAMES.join(", ")}
   --rounds N          how often each subject is measured
   --seconds N         how long, each time
   --warm-up N         seconds before the first round
@@ -21,7 +22,8 @@ export const USAGE = `npm run bench -- [growth] [OPTION]...
   --port N            the first of about two hundred that are used
   --no-build          measures dist as it is; BENCH_EDGE=FILE measures another edge
   --json FILE         every figure
-  --markdown FILE     the tables: between the marks of a file that has them, else the whole file
+  --markdown FILE     the tables, in place of those of the same shapes and series in the file; the others stay.
+                      Between the marks of a file that has them, else the whole file
 `;
 
 export interface Options {

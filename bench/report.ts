@@ -126,13 +126,3 @@ export function forMarkdown([head = [], ...rows]: Table): string {
   const rule = `|${head.map((_cell, nth) => (nth === 0 ? "---" : "---:")).join("|")}|`;
   return `${[line(head), rule, ...rows.map(line)].join("\n")}\n`;
 }
-
-const BEGIN = "<!-- measured: written by bench/main.ts -->";
-const END = "<!-- measured: end -->";
-
-/** The text with what stands between its marks replaced; all of it when it has none. */
-export function betweenMarks(text: string, tables: string): string {
-  const [from, to] = [text.indexOf(BEGIN), text.indexOf(END)];
-  if (from < 0 || to < from) return tables;
-  return `${text.slice(0, from + BEGIN.length)}\n\n${tables}\n${text.slice(to)}`;
-}

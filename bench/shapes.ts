@@ -65,6 +65,7 @@ const KINDS: readonly Kind[] = [
 ];
 
 export const SHAPE_NAMES: readonly string[] = KINDS.map(({ name }) => name);
+export const SHAPE_TITLES: readonly string[] = KINDS.map(({ title }) => title);
 
 export function shapeOf(name: string, options: ShapeOptions): Shape {
   const kind = KINDS.find((each) => each.name === name);
