@@ -142,15 +142,16 @@ const CLIENTS: Row = {
     ),
     graph(
       "Days until a certificate expires",
-      "Of the edge that shows it the shortest; 0, no certificate: none is shown. Below 14 somebody should look why it was not renewed.",
+      "Of the edge whose own ends first. Below 14 somebody should look why it was not renewed.",
       [
         [
-          `(min by (certificate) (meridian_certificate_expiry_timestamp_seconds{${EDGES}}) - time()) / 86400 or label_replace(0 * max(meridian_build_info{${EDGES}}), "certificate", "no certificate", "", "") unless on () meridian_certificate_expiry_timestamp_seconds{${EDGES}}`,
+          `(min by (certificate) (meridian_certificate_expiry_timestamp_seconds{${EDGES}}) - time()) / 86400`,
           "{{certificate}}",
         ],
       ],
       {
         unit: "d",
+        noValue: "no edge shows a certificate",
         thresholds: [
           [null, "red"],
           [14, "green"],

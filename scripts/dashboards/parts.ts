@@ -45,12 +45,14 @@ interface Look {
   readonly width?: number;
   readonly height?: number;
   readonly stacked?: "normal" | "percent";
+  /** What an empty panel says, where it may be empty although all is well. */
+  readonly noValue?: string;
   /** From that value on, that colour; a line is drawn there. */
   readonly thresholds?: readonly Step[];
 }
 
 export function graph(title: string, description: string, queries: readonly Query[], look: Look): Panel {
-  const { unit, width = 12, height = 8, stacked, thresholds = [[null, "green"]] } = look;
+  const { unit, width = 12, height = 8, stacked, thresholds = [[null, "green"]], noValue } = look;
   const custom = {
     ...{ drawStyle: "line", lineWidth: 1, showPoints: "never", spanNulls: false },
     fillOpacity: stacked === undefined ? 10 : 35,
@@ -61,7 +63,8 @@ export function graph(title: string, description: string, queries: readonly Quer
     legend: { displayMode: "list", placement: "bottom", showLegend: true, calcs: [] },
     tooltip: { mode: "multi", sort: "desc" },
   };
-  const defaults = { unit, min: 0, custom, thresholds: stepsOf(thresholds) };
+  const empty = noValue === undefined ? {} : { noValue };
+  const defaults = { unit, min: 0, custom, thresholds: stepsOf(thresholds), ...empty };
   return panelOf("timeseries", { title, description, queries, defaults, options, width, height });
 }
 

@@ -7,8 +7,15 @@ import { after, before, describe, it } from "node:test";
 import { parse, stringify } from "yaml";
 import { parseConfig } from "../../src/config/load.ts";
 import type { Edge } from "../../src/edge.ts";
+import { Authority } from "../support/certificates.ts";
 import { DatabaseRegion, PromotionHook } from "../support/database.ts";
-import { commandsOf, type Fenced, fencedBlocks, shellComplaint } from "../support/documents.ts";
+import {
+  commandsOf,
+  type Fenced,
+  fencedBlocks,
+  runbookBlocks,
+  shellComplaint,
+} from "../support/documents.ts";
 import { startTestEdge } from "../support/edge.ts";
 import { edgeYaml } from "../support/edge-yaml.ts";
 import { eventually } from "../support/eventually.ts";
@@ -41,6 +48,15 @@ const NOT_RUN: readonly (readonly [RegExp, string])[] = [
 const ENDLESS = /^(npx )?meridian (serve|demo|top)\b|--watch|\/v1\/events|world-main\.ts/;
 const ENDLESS_SECONDS = 3;
 
+/** What stands for something of the reader's own, and what it is here. */
+const PLACEHOLDERS: readonly (readonly [RegExp, string])[] = [
+  [/\bREGION\b/g, "eu-west"],
+  [/\bEDGE:/g, "localhost:"],
+  [/\bFILE\b/g, "meridian.yaml"],
+  [/\bCERTFILE\b/g, "certificate.pem"],
+  [/\bURL\b/g, '"$REDIS_URL"'],
+];
+
 /** What is done first, where a document tells of something that is under way. */
 const BEFORE: readonly (readonly [RegExp, string])[] = [
   [/^meridian drill --stop/, 'meridian drill eu-west --lasts 1m --reason "to be stopped"'],
@@ -55,18 +71,21 @@ interface Place {
 }
 
 const blocks = fencedBlocks();
-const documented = blocks.filter(({ language }) => /^(sh|console)$/.test(language));
+const documented = [...blocks.filter(({ language }) => /^(sh|console)$/.test(language)), ...runbookBlocks()];
 const reasonAgainst = (command: string) => NOT_RUN.find(([pattern]) => pattern.test(command))?.[1];
 
 describe("the commands of the documents", { concurrency: 3 }, () => {
   let redis: RedisServer;
+  let authority: Authority;
   const ran: string[] = [];
   const notRun: string[] = [];
   before(async () => {
     redis = await startRedis();
+    authority = await Authority.create();
   });
   after(async () => {
     await redis?.stop();
+    await authority?.remove();
     process.stdout.write(`\nran ${ran.length} commands:\n${ran.join("\n")}\n`);
     process.stdout.write(`\nparsed ${notRun.length} commands:\n${notRun.join("\n")}\n`);
   });
@@ -106,7 +125,7 @@ describe("the commands of the documents", { concurrency: 3 }, () => {
 
   function asRunHere(command: string, { edge }: Place): string {
     const port = (url: string) => new URL(url).port;
-    const here = command
+    const here = PLACEHOLDERS.reduce((text, [pattern, own]) => text.replaceAll(pattern, own), command)
       .replaceAll(/(localhost|127\.0\.0\.1):9090/g, `127.0.0.1:${port(edge.adminUrl)}`)
       .replaceAll(
         /(localhost|127\.0\.0\.1|\/\/edge):8080/g,
@@ -167,6 +186,7 @@ describe("the commands of the documents", { concurrency: 3 }, () => {
       "node_modules",
     ])
       await symlink(path.join(ROOT, name), path.join(folder, name));
+    await symlink(authority.certFile, path.join(folder, "certificate.pem"));
     await mkdir(path.join(folder, "bin-here"));
     await symlink(path.join(ROOT, "bin/meridian.js"), path.join(folder, "bin-here/meridian"));
     // An answer of 400 or more is a failure.
@@ -174,7 +194,7 @@ describe("the commands of the documents", { concurrency: 3 }, () => {
     const regions = ["us-east", "eu-west", "ap-south"].map((id) => new DatabaseRegion(id, id === "us-east"));
     const hook = new PromotionHook(regions);
     const hookUrl = await hook.start();
-    const namespace = document.replaceAll(/\W+/g, "-");
+    const namespace = `document-${[...byDocument.keys()].indexOf(document)}`;
     const common = {
       regions: Object.fromEntries(await Promise.all(regions.map(entryOf))),
       redis: { url: redis.url, namespace },

@@ -9,11 +9,18 @@ export interface ShownPanel {
   readonly fieldConfig: {
     readonly defaults: {
       readonly unit: string;
+      readonly noValue?: string;
+      readonly thresholds?: {
+        readonly steps: readonly { readonly value: number | null; readonly color: string }[];
+      };
       readonly mappings?: readonly { readonly options: Record<string, { text: string; color: string }> }[];
       readonly custom?: { readonly stacking?: { readonly mode: string } };
     };
   };
   readonly options: { readonly textMode?: string };
+  readonly transformations?: readonly {
+    readonly options: { readonly excludeByName?: Readonly<Record<string, boolean>> };
+  }[];
 }
 
 export interface ShownBoard {
@@ -22,6 +29,7 @@ export interface ShownBoard {
   readonly panels: readonly ShownPanel[];
   readonly annotations: {
     readonly list: readonly {
+      readonly name: string;
       readonly expr: string;
       readonly titleFormat: string;
       readonly iconColor: string;

@@ -12,12 +12,40 @@ export interface Fenced {
   readonly text: string;
 }
 
+const documents = () => globSync(["*.md", "docs/**/*.md"], { cwd: ROOT }).sort();
+
 /** Every fenced block of the README and its like, and of `docs`. */
 export function fencedBlocks(): readonly Fenced[] {
-  const documents = globSync(["*.md", "docs/**/*.md"], { cwd: ROOT }).sort();
-  return documents.flatMap((document) =>
+  return documents().flatMap((document) =>
     blocksOf(document, readFileSync(path.join(ROOT, document), "utf8").split("\n")),
   );
+}
+
+/** What stands in backquotes in the sentences of the documents, and of which. */
+export function quotedInSentences(): readonly { readonly document: string; readonly quoted: string }[] {
+  return documents().flatMap((document) => {
+    const text = readFileSync(path.join(ROOT, document), "utf8").replaceAll(/^\s*```[\s\S]*?^\s*```/gm, "");
+    return [...text.matchAll(/`([^`\n]+)`/g)].map(([, quoted = ""]) => ({ document, quoted }));
+  });
+}
+
+const RUN_IN_SENTENCES = /^(meridian|curl|openssl|redis-cli|systemctl) ./;
+
+/**
+ * The commands in the sentences of the runbooks: for each of their entries a block in `sh`, whose document is that entry, because
+ * what one alert asks for should not meet what another has changed.
+ */
+export function runbookBlocks(): readonly Fenced[] {
+  return globSync("docs/runbooks/*.md", { cwd: ROOT }).flatMap((document) => {
+    const lines = readFileSync(path.join(ROOT, document), "utf8").split("\n");
+    let entry = document;
+    return lines.flatMap((line, index) => {
+      entry = line.startsWith("## ") ? `${document}#${line.slice(3).toLowerCase()}` : entry;
+      return [...line.matchAll(/`([^`]+)`/g)]
+        .filter(([, quoted = ""]) => RUN_IN_SENTENCES.test(quoted))
+        .map(([, text = ""]) => ({ document: entry, line: index + 1, language: "sh", text }));
+    });
+  });
 }
 
 function blocksOf(document: string, lines: readonly string[]): readonly Fenced[] {

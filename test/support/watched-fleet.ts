@@ -10,6 +10,7 @@ import { Link } from "../../scripts/chaos/link.ts";
 import { loadConfigFile } from "../../src/config/load.ts";
 import { type Edge, startEdge } from "../../src/edge.ts";
 import { createLogger } from "../../src/observe/log.ts";
+import { Authority, type Issued } from "./certificates.ts";
 import { DatabaseRegion, PromotionHook } from "./database.ts";
 import { eventually } from "./eventually.ts";
 import { PrometheusServer } from "./prometheus.ts";
@@ -143,6 +144,9 @@ async function startStage(): Promise<Stage> {
     ends.push(() => link.close());
     regions.set(id, link);
   }
+  const authority = await Authority.create();
+  ends.push(() => authority.remove());
+  const certificate = await authority.issue({ days: 60 });
   const directory = await mkdtemp(path.join(tmpdir(), "meridian-watched-"));
   ends.push(() => rm(directory, { recursive: true, force: true }));
   const edges: Edge[] = [];
@@ -153,7 +157,10 @@ async function startStage(): Promise<Stage> {
     ends.push(() => link.close());
     links.push(link);
     file = path.join(directory, `${id}.yaml`);
-    await writeFile(file, stringify(configOf(id, link.ownPort, url, regions)));
+    await writeFile(
+      file,
+      stringify(configOf(id, { redisPort: link.ownPort, hook: url, regions, certificate })),
+    );
     const loaded = await loadConfigFile(file, {});
     assert.ok(loaded.ok, JSON.stringify(loaded));
     const edge = await startEdge({ config: loaded.config, log: SILENT, configFile: file });
@@ -169,14 +176,25 @@ function replicate(databases: readonly DatabaseRegion[]): void {
   for (const database of databases) if (!database.writer) database.position = position;
 }
 
-function configOf(id: string, redisPort: number, hook: string, regions: ReadonlyMap<string, Link>): object {
+interface Surroundings {
+  readonly redisPort: number;
+  readonly hook: string;
+  readonly regions: ReadonlyMap<string, Link>;
+  readonly certificate: Issued;
+}
+
+function configOf(id: string, { redisPort, hook, regions, certificate }: Surroundings): object {
+  const { certFile, keyFile } = certificate;
   const entries = [...regions].map(([name, { ownPort }]) => [
     name,
     { role: name === "us-east" ? "writer" : "replica", endpoints: [`http://127.0.0.1:${ownPort}`] },
   ]);
   return {
     edge: { id },
-    listen: { http: { host: "127.0.0.1", port: 0 } },
+    listen: {
+      http: { host: "127.0.0.1", port: 0 },
+      https: { host: "127.0.0.1", port: 0, certFile, keyFile },
+    },
     admin: { port: 0 },
     secrets: ["a-secret-that-only-tests-use"],
     redis: { url: `redis://127.0.0.1:${redisPort}` },
