@@ -14,8 +14,8 @@ import { linesOf, marksOf } from "./drawing/series.ts";
  */
 const SECONDS = Number(process.argv[2] ?? 20);
 const DIRECTORY = path.resolve(process.argv[3] ?? "docs/pictures");
-/** What annotations look back. */
-const BEFORE_MS = 35_000;
+/** What annotations look back, and the time until Prometheus begins. */
+const BEFORE_MS = 45_000;
 
 function screenshot({ html, width, height }: Picture, file: string): void {
   const directory = mkdtempSync(path.join(tmpdir(), "meridian-pictures-"));

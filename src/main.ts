@@ -85,6 +85,8 @@ addClientCommands(program, {
 });
 
 await addCompletion(program, process.argv.slice(2), process.env);
+for (const command of program.commands)
+  command.showHelpAfterError(`(meridian ${command.name()} --help says more)`);
 
 interface DemoOptions {
   readonly redis?: string;

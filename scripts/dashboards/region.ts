@@ -13,7 +13,7 @@ const CLIENTS: Row = {
       "Ended here, by class of status. None although it is up: it is drained, or others are nearer; meridian explain GET / says which.",
       [
         [
-          `sum by (region, code_class) (rate(meridian_requests_total{${REGIONS}}[$__rate_interval])) or 0 * max by (region) (meridian_write_region{${REGIONS}})`,
+          `sum by (region, code_class) (rate(meridian_requests_total{${REGIONS},region!="none"}[$__rate_interval])) or 0 * max by (region) (meridian_write_region{${REGIONS}})`,
           "{{region}} {{code_class}}",
         ],
       ],
@@ -24,7 +24,7 @@ const CLIENTS: Row = {
       "Attempts that failed here and that no retry hid, by kind. reset, response_timeout: its processes; connect_failed: its network.",
       [
         [
-          `sum by (region, fault) (rate(meridian_faults_total{${REGIONS}}[$__rate_interval]))`,
+          `sum by (region, fault) (rate(meridian_faults_total{${REGIONS},region!="none"}[$__rate_interval])) > 0 or label_replace(0 * max by (region) (meridian_write_region{${REGIONS}}), "fault", "none", "", "")`,
           "{{region}} {{fault}}",
         ],
       ],

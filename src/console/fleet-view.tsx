@@ -1,5 +1,6 @@
 import type { EdgesAnswer } from "../admin/fleet-messages.ts";
 import { Calendar } from "./calendar.tsx";
+import { type EdgeRow, edgeRows, type Member, workersText, writesText } from "./edges.ts";
 import { duration, milliseconds } from "./format.ts";
 import type { Weight } from "./happenings.ts";
 import { edges, regions, status } from "./live.ts";
@@ -55,32 +56,39 @@ function Matrix({ edges: known }: EdgesAnswer) {
           </tr>
         </thead>
         <tbody>
-          {known.map(({ id, self, live, seenMsAgo, regions: seen, holdsWrites, writesUnderWay, version }) => (
-            <tr key={id} class={live ? "" : "silent"}>
+          {edgeRows(known).map((row) => (
+            <tr key={row.edge.id} class={row.edge.live ? "" : "silent"}>
               <th scope="row">
-                <Mark weight={live ? "ok" : "crit"} label={live ? "live" : "silent"} />
-                {id}
-                <small>
-                  {self
-                    ? "this edge"
-                    : live
-                      ? `heard ${duration(seenMsAgo)} ago`
-                      : `silent for ${duration(seenMsAgo)}`}
-                </small>
+                <Mark {...markOf(row)} />
+                {row.edge.id}
+                <small>{heardText(row.edge)}</small>
+                {row.workers.length > 0 && <small>{workersText(row)}</small>}
               </th>
               {regions.value.map(({ id: region }) => (
                 <td key={region}>
-                  <Cell seen={seen[region]} />
+                  <Cell seen={row.edge.regions[region]} />
                 </td>
               ))}
-              <td>{holdsWrites ? "held" : `${writesUnderWay} under way`}</td>
-              <td class="dim">{version}</td>
+              <td>{writesText(row)}</td>
+              <td class="dim">{row.edge.version}</td>
             </tr>
           ))}
         </tbody>
       </table>
     </Scroll>
   );
+}
+
+function markOf({ edge, workers }: EdgeRow): { readonly weight: Weight; readonly label: string } {
+  if (!edge.live) return { weight: "crit", label: "silent" };
+  return workers.every(({ live }) => live)
+    ? { weight: "ok", label: "live" }
+    : { weight: "warn", label: "live, with a silent worker" };
+}
+
+function heardText({ self, live, seenMsAgo }: Member): string {
+  if (self) return "this edge";
+  return live ? `heard ${duration(seenMsAgo)} ago` : `silent for ${duration(seenMsAgo)}`;
 }
 
 function Cell({ seen }: { readonly seen: EdgesAnswer["edges"][number]["regions"][string] | undefined }) {

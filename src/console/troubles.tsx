@@ -1,4 +1,5 @@
 import { conditionOf } from "./condition.ts";
+import { type EdgeRow, edgeRows, type Member } from "./edges.ts";
 import { clock, duration, plural } from "./format.ts";
 import type { Weight } from "./happenings.ts";
 import { drills, edges, limits, mayChange, nowMs, regions, status } from "./live.ts";
@@ -87,14 +88,21 @@ function drillTrouble(): readonly Trouble[] {
   ];
 }
 
-function fleetTroubles(): readonly Trouble[] {
-  const silent = edges.value?.edges.filter(({ live }) => !live) ?? [];
-  const troubles: Trouble[] = silent.map(({ id, seenMsAgo }) => ({
+/** The edge, or of one that is heard the workers that are not. */
+function silentMembers({ edge, workers }: EdgeRow): readonly Trouble[] {
+  const trouble = ({ id, seenMsAgo }: Member, text: string): Trouble => ({
     key: `edge ${id}`,
     weight: "warn",
-    text: `Edge ${id} is silent`,
+    text,
     detail: `last heard ${duration(seenMsAgo)} ago`,
-  }));
+  });
+  if (!edge.live) return [trouble(edge, `Edge ${edge.id} is silent`)];
+  const silent = workers.filter(({ live }) => !live);
+  return silent.map((each) => trouble(each, `Worker ${each.worker} of edge ${edge.id} is silent`));
+}
+
+function fleetTroubles(): readonly Trouble[] {
+  const troubles: Trouble[] = edgeRows(edges.value?.edges ?? []).flatMap(silentMembers);
   if (status.value?.redis === "down")
     troubles.push({
       key: "redis",

@@ -218,7 +218,8 @@ function acceptWebSockets(server: DatabaseRegion["scripted"]["server"]): void {
 class Clients {
   readonly #urls: readonly string[];
   readonly #agent = new Agent({ connections: 32 });
-  readonly #cookies = new Map<string, string>();
+  /** Each user's, by their names. */
+  readonly #cookies = new Map<string, Map<string, string>>();
   readonly #pending = new Set<Promise<void>>();
   readonly #timer: NodeJS.Timeout;
   readonly #sockets = new Map<string, WebSocket>();
@@ -247,15 +248,19 @@ class Clients {
   }
 
   async #send(url: string, user: string, writes: boolean): Promise<void> {
-    const cookie = this.#cookies.get(user);
+    const own = this.#cookies.get(user) ?? new Map<string, string>();
+    this.#cookies.set(user, own);
+    const cookie = [...own.values()].join("; ");
     const answer = await request(`${url}/page`, {
       method: writes ? "POST" : "GET",
-      headers: { authorization: user, ...(cookie === undefined ? {} : { cookie }) },
+      headers: { authorization: user, ...(cookie === "" ? {} : { cookie }) },
       dispatcher: this.#agent,
     });
     await answer.body.dump();
-    const set = [answer.headers["set-cookie"] ?? []].flat();
-    if (set.length > 0) this.#cookies.set(user, set.map((each) => each.split(";", 1)[0]).join("; "));
+    for (const set of [answer.headers["set-cookie"] ?? []].flat()) {
+      const [pair = ""] = set.split(";", 1);
+      own.set(pair.split("=", 1)[0] ?? "", pair);
+    }
   }
 
   #keepSocket(url: string): void {
