@@ -1,4 +1,4 @@
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import type { DecisionAnswer, ExplanationAnswer } from "../admin/decision-messages.ts";
 import { look, Problem } from "./api.ts";
 import { clock, milliseconds } from "./format.ts";
@@ -10,9 +10,12 @@ type Found = { readonly answer: DecisionAnswer } | { readonly problem: string } 
 /** One decision that was taken: where the request went, and why no other region. */
 export function Decision({ id }: { readonly id: string }) {
   const [found, setFound] = useState<Found>(null);
+  const panel = useRef<HTMLElement>(null);
   useEffect(() => {
     let current = true;
     setFound(null);
+    // On a phone it is above the list, whose reader may be far down.
+    panel.current?.scrollIntoView({ block: "nearest" });
     look<DecisionAnswer>(`v1/decisions/${encodeURIComponent(id)}`)
       .then((answer): Found => ({ answer }))
       .catch(
@@ -26,7 +29,7 @@ export function Decision({ id }: { readonly id: string }) {
     };
   }, [id]);
   return (
-    <section class="panel" aria-labelledby="decision-title" aria-live="polite">
+    <section ref={panel} class="panel" aria-labelledby="decision-title" aria-live="polite">
       <div class="panel-head">
         <h2 id="decision-title">Why this region?</h2>
         <a href="#decisions">Close</a>

@@ -14,7 +14,9 @@ export const route = signal(read());
 
 export function follow(): void {
   window.addEventListener("hashchange", () => {
+    const before = route.value.view;
     route.value = read();
+    if (route.value.view !== before) window.scrollTo(0, 0);
   });
 }
 

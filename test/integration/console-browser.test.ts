@@ -204,6 +204,27 @@ describe("the console in a browser", () => {
     assert.deepEqual(complaints, []);
   });
 
+  for (const [where, options] of [
+    ["on a desk", {}],
+    ["on a phone", { viewport: PHONE }],
+  ] as const)
+    it(`shows why a request went there to whoever is far down in the list, and other views from their top, ${where}`, async () => {
+      for (let sent = 0; sent < 100; sent++) await (await fetch(`${open.httpUrl}/${sent}`)).text();
+      const page = await visit(open, options);
+      await page.goto(`${open.adminUrl}/#decisions`);
+      await page.getByRole("link", { name: /GET \/5\b/ }).click();
+      const why = page.getByRole("heading", { name: "Why this region?" });
+      await eventually(async () => {
+        const { y = -1 } = (await why.boundingBox()) ?? {};
+        assert.ok(y > 0 && y < 600, `it is at ${y}`);
+      });
+      await page.mouse.wheel(0, 5_000);
+      await page.getByRole("link", { name: "Fleet" }).click();
+      await page.getByText("Edges, and what each sees").waitFor();
+      assert.equal(await page.evaluate("window.scrollY"), 0);
+      assert.deepEqual(complaints, []);
+    });
+
   it("begins a drill and stops it, and keeps the report", async () => {
     const page = await visit(open);
     await page.goto(`${open.adminUrl}/#drills`);
