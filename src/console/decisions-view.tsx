@@ -33,7 +33,10 @@ export function DecisionsView() {
         <div class="filters">
           <Filter label="Region" of={onlyRegion} words={wordsOf(({ region }) => region)} />
           <Filter label="Reason" of={onlyReason} words={wordsOf(({ reason }) => reason)} />
-          <span class="dim">the last {decisions.value.length} of this edge</span>
+          <span class="dim">
+            the last {decisions.value.length} of this edge
+            {item !== null && ", which stand still while you look at one"}
+          </span>
         </div>
         <Decisions list={list} />
       </section>

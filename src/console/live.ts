@@ -6,6 +6,7 @@ import type { StatusAnswer } from "../admin/messages.ts";
 import type { RegionAnswer } from "../admin/region-messages.ts";
 import { look } from "./api.ts";
 import { type Limits, staleMs } from "./condition.ts";
+import { route } from "./route.ts";
 import { gate } from "./session.ts";
 
 export const status = signal<StatusAnswer | null>(null);
@@ -15,8 +16,12 @@ export const drills = signal<DrillsAnswer | null>(null);
 export const schedule = signal<ScheduleAnswer | null>(null);
 export const decisions = signal<RecentAnswer["decisions"]>([]);
 export const limits = signal<Limits>({ maxLagMs: Number.POSITIVE_INFINITY });
-/** Keeps the list still, so that it can be read. */
 export const decisionsPaused = signal(false);
+/** Whether the list stands still, so that it can be read: when somebody wants that, and while one of it is looked at. */
+export const decisionsStill = computed(() => {
+  const { view, item } = route.value;
+  return view === "decisions" && (decisionsPaused.value || item !== null);
+});
 
 export const nowMs = signal(Date.now());
 const heardAtMs = signal<number | null>(null);
@@ -66,9 +71,10 @@ const POLLS = [
     edges.value = await look<EdgesAnswer>("v1/edges");
   }),
   new Poll(1_500, async () => {
-    if (decisionsPaused.value) return;
+    const keeps = () => decisionsStill.value && decisions.value.length > 0;
+    if (keeps()) return;
     const answer = await look<RecentAnswer>("v1/decisions?limit=100");
-    if (!decisionsPaused.value) decisions.value = answer.decisions;
+    if (!keeps()) decisions.value = answer.decisions;
   }),
   new Poll(2_000, async () => {
     drills.value = await look<DrillsAnswer>("v1/drills");

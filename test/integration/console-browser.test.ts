@@ -208,7 +208,7 @@ describe("the console in a browser", () => {
     ["on a desk", {}],
     ["on a phone", { viewport: PHONE }],
   ] as const)
-    it(`shows why a request went there to whoever is far down in the list, and other views from their top, ${where}`, async () => {
+    it(`keeps the list still and the reason in sight for whoever is far down, and begins other views at their top, ${where}`, async () => {
       for (let sent = 0; sent < 100; sent++) await (await fetch(`${open.httpUrl}/${sent}`)).text();
       const page = await visit(open, options);
       await page.goto(`${open.adminUrl}/#decisions`);
@@ -218,6 +218,12 @@ describe("the console in a browser", () => {
         const { y = -1 } = (await why.boundingBox()) ?? {};
         assert.ok(y > 0 && y < 600, `it is at ${y}`);
       });
+      await (await fetch(`${open.httpUrl}/later`)).text();
+      await page.getByRole("link", { name: /GET \/6\b/ }).click();
+      await page.waitForTimeout(2_000);
+      assert.equal(await page.getByRole("link", { name: /GET \/later/ }).count(), 0, "it stands still");
+      await page.getByRole("link", { name: "Close" }).click();
+      await page.getByRole("link", { name: /GET \/later/ }).waitFor();
       await page.mouse.wheel(0, 5_000);
       await page.getByRole("link", { name: "Fleet" }).click();
       await page.getByText("Edges, and what each sees").waitFor();
