@@ -6,6 +6,8 @@ import type { Counted } from "./wrk.ts";
 export const WINDOW_SECONDS = 10;
 /** Of the share that the writer must have been sent: users are drawn by chance, and a pin takes a moment. */
 const TOLERANCE = 0.8;
+/** Of a fixed rate: the answers to what is sent last take a moment. */
+const RATE_TOLERANCE = 0.9;
 
 let users = 0;
 
@@ -75,6 +77,14 @@ export function checkRound(
   const least = TOLERANCE * (writes + (1 - writes) * pinned);
   const share = writer / (writer + replica);
   return share >= least ? null : `the writer was sent ${percent(share)}, not ${percent(least)} or more`;
+}
+
+/** What is wrong with a round at a fixed rate that fell behind it, be it for the subject's sake or the load's. */
+export function checkRate({ requests, seconds }: Counted, perSecond: number): string | null {
+  const done = requests / seconds;
+  return done >= RATE_TOLERANCE * perSecond
+    ? null
+    : `only ${done.toFixed(0)} of ${perSecond.toFixed(0)} requests a second`;
 }
 
 /**

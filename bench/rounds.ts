@@ -1,9 +1,9 @@
 import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Arrived, arrived, checkJob, checkRound, sessions } from "./checks.ts";
+import { type Arrived, arrived, checkJob, checkRate, checkRound, sessions } from "./checks.ts";
 import { h2load } from "./h2load.ts";
-import { load } from "./load-order.ts";
+import { fixedRate, load } from "./load-order.ts";
 import type { Running, Usage } from "./process.ts";
 import type { Shape } from "./shapes.ts";
 import type { Stage } from "./stage.ts";
@@ -73,12 +73,15 @@ export async function warmUp(entrant: Entrant, shape: Shape): Promise<void> {
 export async function playRound(entrant: Entrant, stage: Stage, shape: Shape): Promise<Round | null> {
   const { subject, running, rounds, flaws } = entrant;
   await sleep(REST_MS);
-  const before = await readings(running, stage);
-  const counted = await play(entrant, shape, shape.seconds);
+  let before = await readings(running, stage);
+  const counted = await play(entrant, shape, shape.seconds, async () => {
+    before = await readings(running, stage);
+  });
   const after = await readings(running, stage);
   const sent = { writer: after.at.writer - before.at.writer, replica: after.at.replica - before.at.replica };
   const flaw =
     (shape.tool === "messages" ? null : checkRound(subject, counted, sent, readersOf(entrant, shape))) ??
+    (shape.tool === "rate" ? checkRate(counted, entrant.most / 2) : null) ??
     (await checkJob(subject, plainUrl(entrant, { ...shape, path: "/" })).catch(String));
   const round = figuresOf(counted, before, after, sent.writer / (sent.writer + sent.replica));
   rounds.push(flaw === null ? round : null);
@@ -118,16 +121,23 @@ export function orderOf<T>(entrants: readonly T[], round: number): readonly T[] 
   return round % 2 === 0 ? entrants : entrants.toReversed();
 }
 
-function play(entrant: Entrant, shape: Shape, seconds: number): Promise<Counted> {
+/** `begun` is called before what is counted: when connections are open, if the tool can tell. */
+async function play(
+  entrant: Entrant,
+  shape: Shape,
+  seconds: number,
+  begun = async (): Promise<void> => undefined,
+): Promise<Counted> {
   const { ports, directory, most } = entrant;
   const { tool, connections, headers, path: at } = shape;
   const url = shape.tls ? `https://127.0.0.1:${ports.tls}${at}` : plainUrl(entrant, shape);
   const readers = readersOf(entrant, shape);
+  if (tool === "rate") return fixedRate({ url, connections, seconds, readers, perSecond: most / 2 }, begun);
+  if (tool === "messages" || tool === "spread")
+    return load({ kind: tool, port: ports.http, path: at, connections, seconds }, begun);
+  await begun();
   if (tool === "h2load") return h2load(url, connections, seconds, directory);
-  if (tool === "wrk") return wrk({ url, connections, seconds, readers, headers });
-  const nobody = { users: 0, writePercent: 0, cookieFile: "-" };
-  const order = { kind: tool, port: ports.http, path: at, connections, seconds, ratePerSecond: most / 2 };
-  return load({ ...order, ...(readers ?? nobody) });
+  return wrk({ url, connections, seconds, readers, headers });
 }
 
 function plainUrl({ ports }: Entrant, { path: at }: Shape): string {

@@ -5,7 +5,7 @@ export interface Shape {
   readonly name: string;
   /** For the tables. */
   readonly title: string;
-  readonly tool: "wrk" | "h2load" | "rate" | "messages";
+  readonly tool: "wrk" | "h2load" | "rate" | "messages" | "spread";
   readonly path: string;
   readonly tls: boolean;
   /** At once; with h2load so many streams. */

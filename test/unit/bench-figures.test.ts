@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { checkRound, pinnedShare } from "../../bench/checks.ts";
+import { checkRate, checkRound, pinnedShare } from "../../bench/checks.ts";
 import { merged } from "../../bench/document.ts";
 import { parseH2load } from "../../bench/h2load.ts";
 import { countedOf } from "../../bench/load-order.ts";
@@ -89,6 +89,11 @@ describe("a round of the bench", () => {
       /writer was sent 5.0 %/,
     );
     assert.equal(checkRound(strict, counted, { writer: 6_000, replica: 34_000 }, load), null);
+  });
+
+  it("at a fixed rate is void when it fell behind", () => {
+    assert.equal(checkRate(counted, 10_800), null);
+    assert.match(checkRate({ ...counted, seconds: 5 }, 10_000) ?? "", /only 8000 of 10000/);
   });
 
   it("expects more pinned readers the longer it lasts, and never more than there are", () => {
