@@ -11,6 +11,7 @@ import { prepareSettings, type Settings } from "../proxy/settings.ts";
 import { TlsEnd } from "../proxy/tls.ts";
 import type { RegionTable } from "../regions/table.ts";
 import type { Populations } from "../routing/drain-estimate.ts";
+import { asStarted } from "./at-start.ts";
 import { endpointKey, type FromWorker } from "./messages.ts";
 import { Workers } from "./workers.ts";
 
@@ -139,9 +140,9 @@ export class WorkerPlane implements Plane {
     const settings = prepareSettings(config, this.#edgeId, this.#parts);
     // Throws when a certificate cannot be used; no worker has heard of it then.
     if (config.listen.https !== undefined) new TlsEnd(config.listen.https, () => {});
-    this.#config = config;
+    this.#config = asStarted(config, this.#config);
     this.#settings = settings;
-    this.#workers.tell({ kind: "configure", config });
+    this.#workers.tell({ kind: "configure", config: this.#config });
   }
 
   stop(graceMs: number, { ready }: { readonly ready: boolean }): Promise<void> {

@@ -39,6 +39,8 @@ export class WorkerProcess {
   readonly #watch: NodeJS.Timeout;
   #silentLooks = 0;
   #hasHung = false;
+  /** Why it could not start, in its own words. */
+  #failure: string | null = null;
   #lastAsk = 0;
   #isReady: (ports: Ports) => void = () => {};
   #cannotStart: (why: Error) => void = () => {};
@@ -69,11 +71,12 @@ export class WorkerProcess {
     if (this.#child.isConnected()) this.#child.send(message, () => {});
   }
 
-  /** Null when it does not answer in time, or dies. */
+  /** Null when it does not answer in time, dies, or is not there: one that does not listen yet has nothing to say. */
   ask<Name extends keyof Questions>(
     name: Name,
     asked: Questions[Name]["asked"],
   ): Promise<Questions[Name]["answer"] | null> {
+    if (!this.isListening) return Promise.resolve(null);
     const id = ++this.#lastAsk;
     return new Promise((resolve) => {
       const answered = (answer: unknown): void => {
@@ -98,7 +101,10 @@ export class WorkerProcess {
     else if (message.kind === "ready") {
       this.isListening = true;
       this.#isReady(message.ports);
-    } else if (message.kind === "failed") this.#cannotStart(errorOf(message.failure));
+    } else if (message.kind === "failed") {
+      this.#failure = message.failure.message;
+      this.#cannotStart(errorOf(message.failure));
+    }
     this.#parts.heard(message);
   }
 
@@ -120,7 +126,7 @@ export class WorkerProcess {
     this.isListening = false;
     for (const answered of this.#waiting.values()) answered(null);
     await logged;
-    const why = this.#hasHung ? "it hung" : how;
+    const why = this.#hasHung ? "it hung" : (this.#failure ?? how);
     this.#cannotStart(new Error(`worker ${this.number} ended before it was ready: ${why}`));
     return why;
   }

@@ -1,170 +1,26 @@
 import assert from "node:assert/strict";
-import { readFileSync, readlinkSync, writeFileSync } from "node:fs";
-import { PassThrough } from "node:stream";
-import { describe, type TestContext, test } from "node:test";
+import { readFileSync, writeFileSync } from "node:fs";
+import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Client, type Dispatcher, request } from "undici";
+import { request } from "undici";
 import { parse, stringify } from "yaml";
 import { collector } from "../support/collector.ts";
-import { DatabaseRegion, PromotionHook } from "../support/database.ts";
 import { beginDrill, reportAt } from "../support/drills.ts";
-import { type EdgeProcess, startEdgeProcess } from "../support/edge-process.ts";
+import { startEdgeProcess } from "../support/edge-process.ts";
 import { eventually } from "../support/eventually.ts";
-import { startRedis } from "../support/redis.ts";
-
-const EDGE = "edge-of-two";
-const CLIENTS_TRIED = 64;
-
-interface Stage {
-  readonly edge: EdgeProcess;
-  /** The writer. */
-  readonly us: DatabaseRegion;
-  /** Where reads go that nothing holds back. */
-  readonly eu: DatabaseRegion;
-  readonly hook: PromotionHook;
-  readonly probes: { of: Record<string, number> };
-}
-
-async function stage(t: TestContext, more: object = {}): Promise<Stage> {
-  const redis = await startRedis({ aged: true });
-  t.after(() => redis.stop());
-  await redis.command("HSET meridian:topology rev 1 bornMs 0 epoch 1 writer us mode rw");
-  const regions = [new DatabaseRegion("eu", false), new DatabaseRegion("us", true)] as const;
-  const probes: Stage["probes"] = { of: { eu: 0, us: 0 } };
-  for (const { id, scripted } of regions) {
-    const { health } = scripted;
-    scripted.health = () => {
-      probes.of[id] = (probes.of[id] ?? 0) + 1;
-      return health?.() ?? {};
-    };
-    await scripted.start();
-    t.after(() => scripted.stop());
-  }
-  const hook = new PromotionHook(regions);
-  const url = await hook.start();
-  t.after(() => hook.stop());
-  const edge = await startEdgeProcess(
-    stringify({
-      edge: { id: EDGE },
-      workers: 2,
-      listen: { http: { host: "127.0.0.1", port: 0 } },
-      admin: { port: 0 },
-      redis: { url: redis.url },
-      regions: Object.fromEntries(
-        regions.map(({ id, writer, scripted }) => [
-          id,
-          { role: writer ? "writer" : "replica", endpoints: [scripted.url] },
-        ]),
-      ),
-      routing: { policy: "priority", slowStart: "0ms" },
-      health: { interval: "1s", timeout: "900ms", fall: 2 },
-      failover: { hook: { url, token: "hook-token" } },
-      consistency: { graceWindow: "20s" },
-      proxy: { responseTimeout: "20s", connectTimeout: "500ms" },
-      shutdown: { grace: "5s" },
-      limits: { overload: { eventLoopDelay: "0ms" } },
-      ...more,
-    }),
-  );
-  t.after(() => edge.kill());
-  return { edge, us: regions[1], eu: regions[0], hook, probes };
-}
-
-interface LogLine {
-  readonly msg: string;
-  readonly worker?: number;
-  readonly requestId?: string;
-  readonly why?: string;
-}
-
-function logLines(edge: EdgeProcess): readonly LogLine[] {
-  const whole = edge.logs().split("\n").slice(0, -1);
-  return whole.filter((line) => line.startsWith("{")).map((line) => JSON.parse(line) as LogLine);
-}
-
-async function workerOf(edge: EdgeProcess, requestId: unknown): Promise<number> {
-  let worker: number | undefined;
-  await eventually(() => {
-    worker = logLines(edge).find((line) => line.msg === "request" && line.requestId === requestId)?.worker;
-    return worker !== undefined;
-  });
-  return worker ?? 0;
-}
-
-/** One kept connection to each of the two workers. */
-async function connections(t: TestContext, edge: EdgeProcess): Promise<readonly [Client, Client]> {
-  const found = new Map<number, Client>();
-  for (let tried = 0; found.size < 2 && tried < CLIENTS_TRIED; tried += 1) {
-    const client = new Client(edge.httpUrl, { pipelining: 1 });
-    t.after(() => client.destroy());
-    const answer = await client.request({ method: "GET", path: "/" });
-    await answer.body.dump();
-    const worker = await workerOf(edge, answer.headers["x-request-id"]);
-    if (!found.has(worker)) found.set(worker, client);
-  }
-  const [one, two] = [found.get(1), found.get(2)];
-  assert.ok(one && two, `only the workers ${[...found.keys()]} answered ${CLIENTS_TRIED} connections`);
-  return [one, two];
-}
-
-async function ask(client: Client, method: Dispatcher.HttpMethod, user: string): Promise<string> {
-  const headers = { authorization: `Bearer ${user}` };
-  const answer = await client.request({ method, path: "/thing", headers });
-  await answer.body.dump();
-  return `${answer.headers["x-meridian-region"]} ${answer.headers["x-meridian-reason"]}`;
-}
-
-/** A write that goes on until it is told to end. */
-function openWrite(client: Client) {
-  const body = new PassThrough();
-  body.write("a");
-  const answered = client
-    .request({ method: "POST", path: "/long", body })
-    .then(async ({ statusCode, body: answer }) => {
-      await answer.dump();
-      return statusCode;
-    })
-    .catch((error: NodeJS.ErrnoException) => error.code ?? error.name);
-  return { answered, end: () => body.end("b") };
-}
-
-async function call(edge: EdgeProcess, method: "GET" | "POST", path: string, body?: object) {
-  const answer = await request(`${edge.adminUrl}${path}`, {
-    method,
-    headers: body === undefined ? {} : { "content-type": "application/json" },
-    body: body === undefined ? null : JSON.stringify(body),
-  });
-  // biome-ignore lint/suspicious/noExplicitAny: an answer of any shape, which the test then looks into
-  return { status: answer.statusCode, json: (await answer.body.json()) as any };
-}
-
-/** Writes under way in each worker, as the fleet knows them. */
-async function writesUnderWay(edge: EdgeProcess): Promise<Readonly<Record<string, number>>> {
-  const { json } = await call(edge, "GET", "/v1/edges");
-  const edges = json.edges as readonly { worker: number | null; writesUnderWay: number; live: boolean }[];
-  return Object.fromEntries(
-    edges.filter(({ worker }) => worker !== null).map((each) => [each.worker, each.writesUnderWay]),
-  );
-}
-
-async function metric(edge: EdgeProcess, series: string): Promise<number> {
-  const { body } = await request(`${edge.adminUrl}/metrics`);
-  const lines = (await body.text()).split("\n").filter((line) => line.startsWith(series));
-  return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(" "))), 0);
-}
-
-function childrenOf(pid: number): readonly number[] {
-  return readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ").map(Number);
-}
-
-function isThere(pid: number): boolean {
-  try {
-    readlinkSync(`/proc/${pid}/exe`);
-    return true;
-  } catch {
-    return false;
-  }
-}
+import {
+  ask,
+  call,
+  childrenOf,
+  connections,
+  EDGE,
+  isThere,
+  logLines,
+  metric,
+  openWrite,
+  stage,
+  writesUnderWay,
+} from "../support/worker-edge.ts";
 
 describe("an edge with two workers", { concurrency: true }, () => {
   test("is one edge", async (t) => {
@@ -252,7 +108,7 @@ describe("an edge with two workers", { concurrency: true }, () => {
 
     await t.test("whose write region moves when no worker has a write under way any more", async (inner) => {
       const both = await connections(inner, edge);
-      const writes = both.map(openWrite);
+      const writes = both.map((client) => openWrite(client));
       await eventually(async () => assert.deepEqual(await writesUnderWay(edge), { 1: 1, 2: 1 }));
       assert.equal(await metric(edge, "meridian_writes_under_way"), 2);
       const moving = call(edge, "POST", "/v1/write-region", { region: "eu", reason: "a test" });
@@ -275,7 +131,7 @@ describe("an edge with two workers", { concurrency: true }, () => {
       "which loses with a worker that worker's connections only, and replaces it",
       async (inner) => {
         const [one, two] = await connections(inner, edge);
-        const writes = [one, two].map(openWrite);
+        const writes = [one, two].map((client) => openWrite(client));
         await eventually(async () => assert.deepEqual(await writesUnderWay(edge), { 1: 1, 2: 1 }));
         const counted = await metric(edge, "meridian_requests_total{");
         const { pid } = logLines(edge).find(
@@ -311,7 +167,7 @@ describe("an edge with two workers", { concurrency: true }, () => {
     await t.test("and which lets every worker finish when it stops", async (inner) => {
       const both = await connections(inner, edge);
       const workers = childrenOf(edge.pid);
-      const writes = both.map(openWrite);
+      const writes = both.map((client) => openWrite(client));
       await eventually(async () => assert.deepEqual(await writesUnderWay(edge), { 1: 1, 2: 1 }));
       edge.child.kill("SIGTERM");
       await eventually(async () => assert.equal((await request(`${edge.adminUrl}/readyz`)).statusCode, 503));

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { describe, it } from "node:test";
+import { restartOnly } from "../../src/config/changes.ts";
 import { parseConfig } from "../../src/config/load.ts";
 import type { Config } from "../../src/config/schema.ts";
 import { EventBus } from "../../src/events.ts";
@@ -8,6 +9,7 @@ import { type KnownEdge, quorumOn } from "../../src/fleet/edges.ts";
 import { aggregatorOf, leftBehind, type MetricValues, mergedText } from "../../src/observe/merged-metrics.ts";
 import type { ProbeOutcome } from "../../src/regions/probe.ts";
 import { RegionTable } from "../../src/regions/table.ts";
+import { asStarted } from "../../src/workers/at-start.ts";
 import { shareOf, workersOf } from "../../src/workers/shares.ts";
 
 const REGIONS =
@@ -47,6 +49,34 @@ describe("workers in the configuration", () => {
       [limits.connections, limits.requestsPerRegion, proxy.connectionsPerEndpoint],
       [251, 0, 3],
     );
+  });
+});
+
+describe("a configuration that is read again", () => {
+  const started = configOf(
+    REDIS,
+    "workers: 2",
+    "edge: { id: one }",
+    "listen: { http: { port: 5001 } }",
+    "proxy: { maxHeaderBytes: 16KiB }",
+  );
+  const read = configOf(
+    "workers: 1",
+    "edge: { id: another, location: [47, 15] }",
+    "listen: { http: { port: 5002 }, trustedProxies: [192.0.2.1] }",
+    "proxy: { maxHeaderBytes: 8KiB, attempts: 3 }",
+    "limits: { connections: 7 }",
+  );
+
+  it("keeps for workers what was read at the start, and nothing else", () => {
+    const kept = asStarted(read, started);
+    assert.deepEqual(restartOnly(started, kept), []);
+    assert.ok(restartOnly(started, read).length >= 5);
+    assert.deepEqual(
+      [kept.edge.location, kept.listen.trustedProxies, kept.proxy.attempts, kept.limits.connections],
+      [read.edge.location, ["192.0.2.1"], 3, 7],
+    );
+    assert.deepEqual(asStarted(started, started), started);
   });
 });
 

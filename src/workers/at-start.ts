@@ -1,0 +1,26 @@
+import type { Config } from "../config/schema.ts";
+
+/**
+ * What a reload puts in force: `config`, but with what is read once, at the start, as it was then. The processes that run have it so;
+ * one that replaces another must not come to listen elsewhere than they do, or to keep its pins in another Redis or in none.
+ */
+export function asStarted(config: Config, started: Config): Config {
+  const { edge, listen, proxy } = config;
+  const { redis: _, ...rest } = config;
+  return {
+    ...rest,
+    ...(started.redis === undefined ? {} : { redis: started.redis }),
+    workers: started.workers,
+    edge: { ...edge, id: started.edge.id },
+    listen: listenerOf(listen, started.listen),
+    proxy: { ...proxy, maxHeaderBytes: started.proxy.maxHeaderBytes },
+  };
+}
+
+/** The certificates may be others. */
+function listenerOf({ https, ...listen }: Config["listen"], started: Config["listen"]): Config["listen"] {
+  const { http, https: secure } = started;
+  if (secure === undefined) return { ...listen, http };
+  const { host, port } = secure;
+  return { ...listen, http, https: { ...(https ?? secure), host, port } };
+}
