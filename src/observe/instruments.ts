@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+import { TalliedHistogram } from "./tallied-histogram.ts";
 
 /** OpenTelemetry's advice for HTTP durations, in seconds. */
 const REQUEST_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
@@ -28,7 +29,7 @@ export function createInstruments(registry: Registry) {
 }
 
 function requestInstruments(registry: Registry) {
-  const { counter, gauge, histogram } = makers(registry);
+  const { counter, gauge, tallied } = makers(registry);
   return {
     requests: counter(
       "requests_total",
@@ -40,19 +41,19 @@ function requestInstruments(registry: Registry) {
       "Requests that ended in a fault, of requests_total; the owner (client, router, region) has to act.",
       ["fault", "owner", "region"],
     ),
-    requestSeconds: histogram(
+    requestSeconds: tallied(
       "request_duration_seconds",
       "Arrival of the head to the end of the response, of every request but WebSocket tunnels.",
       REQUEST_BUCKETS,
-      ["region"],
+      "region",
     ),
-    upstreamSeconds: histogram(
+    upstreamSeconds: tallied(
       "upstream_duration_seconds",
       "Dispatch to response head of the last attempt, of every request that was dispatched to a region.",
       REQUEST_BUCKETS,
-      ["region"],
+      "region",
     ),
-    overheadSeconds: histogram(
+    overheadSeconds: tallied(
       "edge_overhead_seconds",
       "Time to the response head that was not the region's, of every request that got a head from one.",
       FINE_BUCKETS,
@@ -276,5 +277,7 @@ function makers(registry: Registry) {
       buckets: readonly number[],
       labelNames: readonly L[] = [],
     ) => new Histogram<L>({ name: `meridian_${name}`, help, buckets: [...buckets], labelNames, registers }),
+    tallied: (name: string, help: string, buckets: readonly number[], label: string | null = null) =>
+      new TalliedHistogram({ name: `meridian_${name}`, help, buckets, label }, registry),
   };
 }
