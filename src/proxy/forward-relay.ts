@@ -4,7 +4,7 @@ import type { ConnectionHandler, UsedConnection } from "../regions/connection.ts
 import type { AttemptResult } from "./carrier.ts";
 import { isEventStream } from "./event-stream.ts";
 import { BadHead, ClientGone, ClientStalled, CutOff, causeOf, faultOf, WriterMoved } from "./faults.ts";
-import type { Outgoing } from "./forward.ts";
+import type { Forwarding, Outgoing } from "./forward.ts";
 import { Delivery, type Source } from "./forward-delivery.ts";
 import { endsWithConnection, isOverHttp2, rawHeadersOf, sound, unsound } from "./forward-head.ts";
 import { type HeaderList, readRegionHead } from "./headers.ts";
@@ -18,15 +18,14 @@ const MAX_INTERIM = 32;
  * Carries one answer from undici's parser to its delivery. Three parties may end it at any moment: the region, the
  * client, and the hold on the head; all of them end in {@link Relay.#finish}, once.
  */
-export class Relay implements ConnectionHandler, Source {
+export class Relay implements ConnectionHandler, Source, Forwarding {
   readonly upload: Upload | null;
   readonly #outgoing: Outgoing;
   readonly #res: InboundResponse;
   readonly #clock: Clock;
-  readonly #resolve: (result: AttemptResult) => void;
+  readonly #done: (result: AttemptResult) => void;
   readonly #startedAtMs: number;
   readonly #delivery: Delivery;
-  readonly #stopListening: () => void;
 
   #phase: "waiting" | "holding" | "streaming" | "over" = "waiting";
   #controller: Dispatcher.DispatchController | null = null;
@@ -47,20 +46,14 @@ export class Relay implements ConnectionHandler, Source {
   /** Runs while an answer is read that nobody waits for. */
   #abandoned: NodeJS.Timeout | null = null;
 
-  constructor(
-    outgoing: Outgoing,
-    res: InboundResponse,
-    clock: Clock,
-    resolve: (result: AttemptResult) => void,
-  ) {
+  constructor(outgoing: Outgoing, res: InboundResponse, clock: Clock, done: (result: AttemptResult) => void) {
     this.#outgoing = outgoing;
     this.#res = res;
     this.#clock = clock;
-    this.#resolve = resolve;
+    this.#done = done;
     this.#startedAtMs = clock.now();
     this.#delivery = new Delivery(outgoing, res, clock, this);
     this.upload = outgoing.upload === null ? null : this.#uploadOn(outgoing.upload);
-    this.#stopListening = outgoing.leaving(() => this.#clientLeft());
   }
 
   get wantsFresh(): boolean {
@@ -142,6 +135,24 @@ export class Relay implements ConnectionHandler, Source {
     else this.#finish(error);
   }
 
+  /**
+   * The client left. A read is not worth finishing, nor is what was never sent. A write is read to its end: the
+   * region is executing it, and only its outcome says how long the user is pinned.
+   */
+  clientLeft(): void {
+    if (this.#phase === "over" || this.#res.writableFinished) return;
+    this.#delivery.rest();
+    this.#held = [];
+    const cut = (): void => this.fail(new ClientGone("the client left"));
+    if (this.#outgoing.cutWhenGone || this.#controller === null) {
+      cut();
+      return;
+    }
+    // An answer without an end, an event stream say, would be read for nobody for ever.
+    this.#abandoned = setTimeout(cut, this.#outgoing.responseTimeoutMs);
+    this.resume();
+  }
+
   pause(): void {
     this.#controller?.pause();
   }
@@ -198,32 +209,15 @@ export class Relay implements ConnectionHandler, Source {
     else if (status === 103) this.#delivery.hint(parsed.link);
   }
 
-  /**
-   * The client left. A read is not worth finishing, nor is what was never sent. A write is read to its end: the
-   * region is executing it, and only its outcome says how long the user is pinned.
-   */
-  #clientLeft(): void {
-    if (this.#phase === "over" || this.#res.writableFinished) return;
-    this.#delivery.rest();
-    this.#held = [];
-    const cut = (): void => this.fail(new ClientGone("the client left"));
-    if (this.#outgoing.cutWhenGone || this.#controller === null) {
-      cut();
-      return;
-    }
-    // An answer without an end, an event stream say, would be read for nobody for ever.
-    this.#abandoned = setTimeout(cut, this.#outgoing.responseTimeoutMs);
-    this.resume();
-  }
-
   #finish(error: Error | null): void {
     if (this.#phase === "over") return;
     this.#phase = "over";
     this.#delivery.over({ isWhole: error === null });
     if (this.#abandoned !== null) clearTimeout(this.#abandoned);
-    this.#stopListening();
+    for (const place of this.#outgoing.places) place.leave();
+    if (this.#res.headersSent) this.#outgoing.body.discard();
     const fault = error === null ? null : faultOf(error, { sent: this.#controller !== null });
-    this.#resolve({
+    this.#done({
       fault,
       status: this.#status,
       sent: this.#controller !== null,

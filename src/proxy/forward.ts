@@ -1,7 +1,8 @@
 import type { Dispatcher } from "undici";
 import type { Clock } from "../clock.ts";
 import type { RequestBody } from "./body.ts";
-import { type AttemptResult, unsent } from "./carrier.ts";
+import type { AttemptResult } from "./carrier.ts";
+import { ClientGone } from "./faults.ts";
 import { Relay } from "./forward-relay.ts";
 import type { Place } from "./gate.ts";
 import type { HeaderList, RegionHead } from "./headers.ts";
@@ -31,27 +32,40 @@ export interface Outgoing {
   readonly servername: string | null;
   readonly responseTimeoutMs: number;
   readonly idleTimeoutMs: number;
-  /** What this request holds of the region, and its client may hold back. */
+  /** What this request holds of the region, and its client may hold back. They are left when it is over. */
   readonly places: readonly Place[];
   /**
    * The head a client gets, from the region's. Whoever decides about pins and cookies may hold it. Null: the client gets
    * none of this answer, because the region has done nothing and another may be asked.
    */
   readonly head: (region: RegionHead) => HeaderList | Promise<HeaderList> | null;
-  /** Calls its listener when the response is closed; returns how to stop listening. */
-  readonly leaving: (listener: () => void) => () => void;
   /** Told of every chunk of the answer's body. */
   readonly count: (bytes: number) => void;
   /** Told that the answer is an event stream, and how to end it; answers what to call when it has ended. */
   readonly streams: (close: () => void) => () => void;
 }
 
-/** Sends one attempt and streams the answer to the client. Resolves once, never rejects. */
-export function forward(outgoing: Outgoing, res: InboundResponse, clock: Clock): Promise<AttemptResult> {
-  if (res.destroyed) return Promise.resolve(unsent("client_gone"));
-  return new Promise((resolve) => {
-    const relay = new Relay(outgoing, res, clock, resolve);
-    const { dispatcher, method, url, headers, body, servername } = outgoing;
+/** An attempt under way. */
+export interface Forwarding {
+  /** To be told when the client's side is closed: it has left, or has its answer. */
+  clientLeft(): void;
+}
+
+/**
+ * Sends one attempt and streams the answer to the client.
+ *
+ * @param done told once how it has ended; perhaps before this returns
+ */
+export function forward(
+  outgoing: Outgoing,
+  res: InboundResponse,
+  clock: Clock,
+  done: (result: AttemptResult) => void,
+): Forwarding {
+  const relay = new Relay(outgoing, res, clock, done);
+  const { dispatcher, method, url, headers, body, servername } = outgoing;
+  if (res.destroyed) relay.fail(new ClientGone("the client left"));
+  else
     try {
       dispatcher.dispatch(
         {
@@ -68,5 +82,5 @@ export function forward(outgoing: Outgoing, res: InboundResponse, clock: Clock):
     } catch (error) {
       relay.fail(error as Error);
     }
-  });
+  return relay;
 }

@@ -100,7 +100,9 @@ export class Gate {
 
   left(place: Place): void {
     this.#inside.delete(place);
+    // Its body may go on to come, when the answer does not wait for it.
     if (place.arriving) this.#arrivingInside -= 1;
+    place.arriving = false;
     this.#admitWaiting();
   }
 

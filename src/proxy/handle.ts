@@ -31,7 +31,7 @@ export class RequestHandler {
 
   /** One request from its head to its end. Never rejects; emits `requestDone` exactly once. */
   async handle(req: InboundRequest, res: InboundResponse, awaitsContinue: boolean): Promise<void> {
-    const { clock, chance, events, router, pinEndpoint, settings } = this.#parts;
+    const { clock, chance, router, pinEndpoint, settings } = this.#parts;
     this.#open += 1;
     try {
       const carrier = new HttpCarrier(req, res, awaitsContinue, this.#parts);
@@ -41,12 +41,25 @@ export class RequestHandler {
       const exchange = new Exchange(req, inForce, clock, chance());
       if (isPinRequest(exchange)) await pinEndpoint.answer(exchange, carrier, res);
       else await router.route(exchange, carrier);
-      await carrier.closed;
+      carrier.whenClosed(() => this.#over(exchange, carrier));
+    } catch (error) {
+      this.#parts.events.emit("failed", { where: "request", error: error as Error });
+      res.destroy();
+      this.#left();
+    }
+  }
+
+  #over(exchange: Exchange, carrier: HttpCarrier): void {
+    const { clock, events } = this.#parts;
+    try {
       events.emit("requestDone", exchange.record(carrier, clock.now()));
     } catch (error) {
       events.emit("failed", { where: "request", error: error as Error });
-      res.destroy();
     }
+    this.#left();
+  }
+
+  #left(): void {
     this.#open -= 1;
     if (this.#open === 0) for (const tell of this.#onIdle.splice(0)) tell();
   }

@@ -92,7 +92,7 @@ export function readPassage(
   req: InboundRequest,
   host: string,
   trusted: boolean,
-  { edgeId, config }: Pick<Settings, "edgeId" | "config">,
+  { pseudonym, config }: Pick<Settings, "pseudonym" | "config">,
 ): Passage {
   const said = (name: string): string | undefined => (trusted ? single(req.headers[name]) : undefined);
   const peer = clientAddress(req.socket) ?? "unknown";
@@ -100,7 +100,7 @@ export function readPassage(
   const via = said("via");
   const encrypted = req.socket.encrypted === true;
   const proto = said("x-forwarded-proto")?.toLowerCase() === "https" || encrypted ? "https" : "http";
-  const hop = `${req.httpVersion} ${pseudonym(edgeId)}`;
+  const hop = `${req.httpVersion} ${pseudonym}`;
   return {
     requestId: validRequestId(said("x-request-id")) ?? randomUUID(),
     host,
@@ -115,17 +115,11 @@ export function readPassage(
   };
 }
 
-/** How this edge calls itself in `Via` (RFC 9110 §7.6.3). */
-export function pseudonym(edgeId: string): string {
-  return `meridian-${edgeId.replace(/[^A-Za-z0-9._-]/g, "-")}`;
-}
-
 /** Whether the request has already been through this very edge, whoever sent it. */
-export function isLoop(req: InboundRequest, edgeId: string): boolean {
+export function isLoop(req: InboundRequest, { pseudonym }: Pick<Settings, "pseudonym">): boolean {
   const via = single(req.headers.via);
   if (via === undefined) return false;
-  const name = pseudonym(edgeId);
-  return via.split(",").some((hop) => hop.trim().split(/\s+/)[1] === name);
+  return via.split(",").some((hop) => hop.trim().split(/\s+/)[1] === pseudonym);
 }
 
 /**

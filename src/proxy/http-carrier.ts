@@ -5,7 +5,7 @@ import type { Endpoint } from "../regions/table.ts";
 import { RequestBody } from "./body.ts";
 import { type AttemptResult, type Carrier, unreached, unsent } from "./carrier.ts";
 import type { Exchange } from "./exchange.ts";
-import { forward } from "./forward.ts";
+import { type Forwarding, forward, type Outgoing } from "./forward.ts";
 import type { Place } from "./gate.ts";
 import type { Comer, Gates } from "./gates.ts";
 import { isCall, takesTrailers } from "./grpc.ts";
@@ -15,6 +15,7 @@ import type { LongLived } from "./long-lived.ts";
 import { refuse } from "./refuse.ts";
 import { answerHead, type ResponseParts } from "./response.ts";
 import { isRepeatable } from "./retry-plan.ts";
+import { type Soon, whenKnown } from "./soon.ts";
 
 /** How long is waited for a body before its request takes a place at a region. Most bodies come with their heads. */
 const BODY_WITHIN_MS = 250;
@@ -37,23 +38,30 @@ const PROTOCOLS: Readonly<Record<string, RequestRecord["protocol"]>> = { "1.0": 
 export class HttpCarrier implements Carrier {
   readonly holdsHead = true;
   readonly body: RequestBody;
-  /** Resolves when the response is out, or its connection is gone. */
-  readonly closed: Promise<void>;
   bytesOut = 0;
   readonly #req: InboundRequest;
   readonly #res: InboundResponse;
   readonly #parts: HttpCarrierParts;
-  /** Who wants to know when the client leaves, or has its answer. */
-  readonly #leavers = new Set<() => void>();
+  #isClosed: boolean;
+  /** What is to be done when the response is out, or its connection is gone. */
+  #onClosed: (() => void) | null = null;
+  #forwarding: Forwarding | null = null;
+  /** Who waits for something and gives up when the client leaves. */
+  #leavers: Set<() => void> | null = null;
 
   constructor(req: InboundRequest, res: InboundResponse, awaitsContinue: boolean, parts: HttpCarrierParts) {
     this.#req = req;
     this.#res = res;
     this.#parts = parts;
     this.body = new RequestBody(req, res, awaitsContinue);
-    this.closed = res.closed
-      ? Promise.resolve()
-      : new Promise((resolve) => res.once("close", () => this.#gone(resolve)));
+    this.#isClosed = res.closed;
+    if (!this.#isClosed) res.once("close", () => this.#gone());
+  }
+
+  /** Calls back when the response is out, or its connection is gone; at once if that is so already. */
+  whenClosed(tell: () => void): void {
+    if (this.#isClosed) tell();
+    else this.#onClosed = tell;
   }
 
   get protocol() {
@@ -97,30 +105,10 @@ export class HttpCarrier implements Carrier {
     return this.body.unread && !this.body.withheld ? this.body.arrive(BODY_WITHIN_MS) : null;
   }
 
-  async carry(exchange: Exchange, endpoint: Endpoint): Promise<AttemptResult> {
-    const { gates, clock } = this.#parts;
-    const { config } = exchange.settings;
-    const refused = (fault: Fault) =>
-      unsent(this.gone ? "client_gone" : fault, clock.now() - exchange.dispatchedAtMs);
-    const comer: Comer = { arriving: this.body.unread, leaving: this.#leaving };
-    const region = gates.enterRegion(endpoint.region, config, comer);
-    const inRegion = region instanceof Promise ? await region : region;
-    if (inRegion === null) return refused("region_busy");
-    try {
-      const connection = gates.enterEndpoint(endpoint, config, comer);
-      const atEndpoint = connection instanceof Promise ? await connection : connection;
-      if (atEndpoint === null) return refused("no_connection");
-      try {
-        const missing = this.#missed(exchange, endpoint);
-        const missed = missing === null ? null : await missing;
-        return missed ?? (await this.#forward(exchange, endpoint, [inRegion, atEndpoint]));
-      } finally {
-        atEndpoint.leave();
-        if (this.answered) this.body.discard();
-      }
-    } finally {
-      inRegion.leave();
-    }
+  carry(exchange: Exchange, endpoint: Endpoint): Promise<AttemptResult> {
+    const entered = this.#enter(exchange, endpoint);
+    if (!(entered instanceof Promise)) return this.#carryBy(entered, exchange, endpoint);
+    return entered.then((places) => this.#carryBy(places, exchange, endpoint));
   }
 
   refuse(exchange: Exchange, fault: Fault, detail?: string): void {
@@ -131,62 +119,92 @@ export class HttpCarrier implements Carrier {
     if (!close) this.body.discard();
   }
 
-  /** What becomes of it where nobody can be reached; null where somebody can. */
-  #missed(exchange: Exchange, { region }: Endpoint): Promise<AttemptResult | null> | null {
+  /** Its places at both gates; or why it got none. */
+  #enter(exchange: Exchange, endpoint: Endpoint): Soon<readonly Place[] | Fault> {
+    const { gates } = this.#parts;
+    const { config } = exchange.settings;
+    const comer: Comer = { arriving: this.body.unread, leaving: this.#leaving };
+    return whenKnown(gates.enterRegion(endpoint.region, config, comer), (inRegion) => {
+      if (inRegion === null) return "region_busy";
+      return whenKnown(gates.enterEndpoint(endpoint, config, comer), (atEndpoint) => {
+        if (atEndpoint !== null) return [atEndpoint, inRegion];
+        inRegion.leave();
+        return "no_connection";
+      });
+    });
+  }
+
+  #carryBy(places: readonly Place[] | Fault, exchange: Exchange, endpoint: Endpoint): Promise<AttemptResult> {
     const { table, clock } = this.#parts;
+    const tookMs = () => clock.now() - exchange.dispatchedAtMs;
+    if (typeof places === "string")
+      return Promise.resolve(unsent(this.gone ? "client_gone" : places, tookMs()));
     const { connectTimeout } = exchange.settings.config.proxy;
-    const hiding = table.blackHole.hides(region, connectTimeout, this.#leaving);
-    return (
-      hiding?.then((isHidden) => (isHidden ? unreached(clock.now() - exchange.dispatchedAtMs) : null)) ?? null
-    );
+    const hiding = table.blackHole.hides(endpoint.region, connectTimeout, this.#leaving);
+    if (hiding === null) return this.#forward(exchange, endpoint, places);
+    return hiding.then((isHidden) => {
+      if (!isHidden) return this.#forward(exchange, endpoint, places);
+      for (const place of places) place.leave();
+      return unreached(tookMs());
+    });
   }
 
   #forward(exchange: Exchange, endpoint: Endpoint, places: readonly Place[]): Promise<AttemptResult> {
+    return new Promise((resolve, reject) => {
+      try {
+        const outgoing = this.#outgoing(exchange, endpoint, places);
+        this.#forwarding = forward(outgoing, this.#res, this.#parts.clock, resolve);
+      } catch (error) {
+        for (const place of places) place.leave();
+        reject(error);
+      }
+    });
+  }
+
+  #outgoing(exchange: Exchange, endpoint: Endpoint, places: readonly Place[]): Outgoing {
     const { method, target, passage, settings } = exchange;
     const { proxy, limits } = settings.config;
     const isHttp2 = endpoint.transport.http2 !== "never";
     const own = ownHeaders(exchange);
     if (isHttp2 && takesTrailers(this.#req)) own.push("te", "trailers");
     const pace = isHttp2 && isCall(this.#req) ? AS_SLOW_AS_IT_LIKES : limits.slowBodies;
-    return forward(
-      {
-        dispatcher: endpoint.dispatcher,
-        method,
-        url: target.url,
-        headers: requestHeaders(this.#req, passage, own),
-        body: this.body,
-        upload: this.body.present
-          ? {
-              limitBytes: proxy.maxBodyBytes,
-              pace: { idleMs: proxy.idleTimeout, graceMs: pace.grace, bytesPerSecond: pace.bytesPerSecond },
-              places,
-            }
-          : null,
-        cutWhenGone: isRepeatable(exchange),
-        fresh: exchange.attempts.at(-1)?.result.stale ?? false,
-        servername: endpoint.transport.servername,
-        responseTimeoutMs: proxy.responseTimeout,
-        idleTimeoutMs: proxy.idleTimeout,
-        places,
-        head: (region) => answerHead(exchange, region, this.#parts),
-        leaving: this.#leaving,
-        count: (bytes) => {
-          this.bytesOut += bytes;
-        },
-        streams: (close) => this.#parts.streams.add({ region: endpoint.region, close }),
+    return {
+      dispatcher: endpoint.dispatcher,
+      method,
+      url: target.url,
+      headers: requestHeaders(this.#req, passage, own),
+      body: this.body,
+      upload: this.body.present
+        ? {
+            limitBytes: proxy.maxBodyBytes,
+            pace: { idleMs: proxy.idleTimeout, graceMs: pace.grace, bytesPerSecond: pace.bytesPerSecond },
+            places,
+          }
+        : null,
+      cutWhenGone: isRepeatable(exchange),
+      fresh: exchange.attempts.at(-1)?.result.stale ?? false,
+      servername: endpoint.transport.servername,
+      responseTimeoutMs: proxy.responseTimeout,
+      idleTimeoutMs: proxy.idleTimeout,
+      places,
+      head: (region) => answerHead(exchange, region, this.#parts),
+      count: (bytes) => {
+        this.bytesOut += bytes;
       },
-      this.#res,
-      this.#parts.clock,
-    );
+      streams: (close) => this.#parts.streams.add({ region: endpoint.region, close }),
+    };
   }
 
-  #gone(resolve: () => void): void {
-    resolve();
-    for (const listener of this.#leavers) listener();
+  #gone(): void {
+    this.#isClosed = true;
+    this.#forwarding?.clientLeft();
+    for (const listener of this.#leavers ?? []) listener();
+    this.#onClosed?.();
   }
 
   readonly #leaving = (listener: () => void): (() => void) => {
+    this.#leavers ??= new Set();
     this.#leavers.add(listener);
-    return () => void this.#leavers.delete(listener);
+    return () => void this.#leavers?.delete(listener);
   };
 }

@@ -133,22 +133,25 @@ export class Router {
     return this.#attempt(exchange, carrier, endpoint);
   }
 
-  async #attempt(exchange: Exchange, carrier: Carrier, endpoint: Endpoint): Promise<AttemptResult> {
+  #attempt(exchange: Exchange, carrier: Carrier, endpoint: Endpoint): Promise<AttemptResult> {
     const { clock, table, traffic } = this.#parts;
     this.#noteWriterLoad(exchange.inputs, endpoint);
     exchange.dispatchedAtMs = clock.now();
     traffic.count(exchange.dispatchedAtMs, endpoint.region, exchange.reading.facts);
     exchange.headAtMs = null;
     table.started(endpoint);
-    let result: AttemptResult;
-    try {
-      result = await carrier.carry(exchange, endpoint);
-    } finally {
-      table.finished(endpoint);
-    }
-    exchange.attempts.push({ endpoint, dispatchedAtMs: exchange.dispatchedAtMs, result });
-    this.#judge(carrier, endpoint, result);
-    return result;
+    return carrier.carry(exchange, endpoint).then(
+      (result) => {
+        table.finished(endpoint);
+        exchange.attempts.push({ endpoint, dispatchedAtMs: exchange.dispatchedAtMs, result });
+        this.#judge(carrier, endpoint, result);
+        return result;
+      },
+      (error) => {
+        table.finished(endpoint);
+        throw error;
+      },
+    );
   }
 
   /** The writer's normal load is what bounds the readers sent there for caution's sake when Redis is away. */
@@ -220,6 +223,6 @@ export function faultBeforeRouting({ req, objection, settings, declaredBytes }: 
   const { limits, proxy } = settings.config;
   if ((req.url?.length ?? 0) > limits.maxUrlBytes) return "url_too_long";
   if (objection !== null) return objection.fault;
-  if (isLoop(req, settings.edgeId)) return "loop";
+  if (isLoop(req, settings)) return "loop";
   return proxy.maxBodyBytes > 0 && (declaredBytes ?? 0) > proxy.maxBodyBytes ? "body_too_large" : null;
 }

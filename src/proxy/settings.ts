@@ -14,6 +14,8 @@ export interface Settings {
   readonly config: Config;
   readonly rules: Rules;
   readonly edgeId: string;
+  /** How this edge calls itself in `Via` (RFC 9110 §7.6.3). */
+  readonly pseudonym: string;
   readonly trusted: TrustedProxies;
   readonly identities: Identities;
   readonly tokens: PinTokens;
@@ -34,6 +36,7 @@ export function prepareSettings(
     config,
     rules: rulesOf(config),
     edgeId,
+    pseudonym: `meridian-${edgeId.replace(/[^A-Za-z0-9._-]/g, "-")}`,
     trusted: new TrustedProxies(config.listen.trustedProxies),
     identities: new Identities(config.consistency.identity, secrets),
     tokens: new PinTokens(config, { signer, clock }),

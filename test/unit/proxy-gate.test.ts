@@ -128,3 +128,14 @@ test("whose client has not read for the longest is cut when others wait, and nob
   assert.notEqual(await gate.enter(wish(3)), null);
   assert.deepEqual(cut, ["slower"]);
 });
+
+test("a body that ends after its request has left frees no second place", () => {
+  const gate = newGate();
+  const first = entered(gate, wish(4, { arriving: true }));
+  const second = entered(gate, wish(4, { arriving: true }));
+  first.leave();
+  first.arrived();
+  entered(gate, wish(4, { arriving: true }));
+  assert.ok(gate.enter(wish(4, { arriving: true })) instanceof Promise);
+  second.leave();
+});
