@@ -1,38 +1,37 @@
 import { execFile } from "node:child_process";
-import { randomBytes } from "node:crypto";
 import path from "node:path";
 import { promisify } from "node:util";
 import { RedisPinStore } from "../src/consistency/redis.ts";
 import { connectRedis } from "../src/redis.ts";
-import { type Cores, Running } from "./process.ts";
+import type { Say } from "./growth-cost.ts";
+import { beforeRedis, type OwnRedis } from "./growth-redis.ts";
+import { newPid } from "./new-pid.ts";
+import type { Options } from "./options.ts";
+import type { Cores } from "./process.ts";
 import type { Table } from "./report.ts";
-import { type Stage, untilAccepts } from "./stage.ts";
+import type { Stage } from "./stage.ts";
 
 const run = promisify(execFile);
 
-export const PINS: readonly number[] = [0, 10_000, 1_000_000];
-export const EDGES: readonly number[] = [1, 8, 64];
+const PINS: readonly number[] = [0, 10_000, 1_000_000];
 
 /** None ends before it is measured. */
 const LIFE_MS = 3_600_000;
 const AT_ONCE = 2_000;
 const COMMAND_TIMEOUT_MS = 60_000;
 
-/** A Redis for one variant. */
-export async function startOwnRedis(
-  { directory, cores }: Stage,
-  port: number,
-  name: string,
-): Promise<Running> {
-  const args = ["--port", `${port}`, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"];
-  const command = ["redis-server", ...args];
-  const server = new Running({ name: `redis-${name}`, command, core: cores.rest, directory });
-  await untilAccepts(port);
-  return server;
+/** Strict edges, each before a Redis of its own that holds so many pins of others. */
+export function pinSeries(stage: Stage, options: Options, say: Say): Promise<readonly Table[]> {
+  const sizes = PINS.map((count) => ({
+    label: `${count}`,
+    before: ({ stage: { redis }, namespace }: OwnRedis) => fillPins(redis, namespace, count),
+    beside: async () => undefined,
+  }));
+  return beforeRedis(stage, options, say, "pins in Redis", sizes);
 }
 
 /** Pins of users who never come, by the store that edges use. */
-export async function fillPins(redis: number, namespace: string, count: number): Promise<void> {
+async function fillPins(redis: number, namespace: string, count: number): Promise<void> {
   const client = connectRedis(`redis://127.0.0.1:${redis}`, "bench", Math.random, COMMAND_TIMEOUT_MS);
   try {
     await new Promise((ready) => client.once("ready", ready));
@@ -44,11 +43,6 @@ export async function fillPins(redis: number, namespace: string, count: number):
   } finally {
     client.disconnect();
   }
-}
-
-/** As long as one made of a hash. */
-export function newPid(): string {
-  return randomBytes(17).toString("base64url").slice(0, 22);
 }
 
 /** What a pin that an edge holds itself costs; each size in a process of its own. */

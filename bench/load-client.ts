@@ -69,7 +69,7 @@ function spread(): void {
     socket.on("data", received);
     socket.write(request);
   };
-  for (let nth = 0; nth < AT_ONCE; nth += 1) ask();
+  for (let nth = 0; nth < Math.min(AT_ONCE, sockets.length); nth += 1) ask();
 }
 
 function upgraded(socket: Socket): Promise<void> {

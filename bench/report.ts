@@ -1,6 +1,6 @@
 import type { Entrant, Round } from "./rounds.ts";
 import { ratios, type Spread, spreadOf } from "./statistics.ts";
-import type { Job } from "./subjects.ts";
+import type { Job, Subject } from "./subjects.ts";
 
 /** Rows of cells, the first one their heads. */
 export type Table = readonly (readonly string[])[];
@@ -11,6 +11,7 @@ type Figure = keyof Round;
 export interface Result {
   readonly subject: string;
   readonly job: Job;
+  readonly pinnedBy: Subject["pinnedBy"];
   readonly rounds: readonly (Round | null)[];
   readonly spreads: Readonly<Record<Figure, Spread>>;
 }
@@ -43,6 +44,7 @@ export function resultOf({ subject, rounds }: Entrant): Result {
   return {
     subject: subject.name,
     job: subject.job,
+    pinnedBy: subject.pinnedBy,
     rounds: [...rounds],
     spreads: spreads as Record<Figure, Spread>,
   };
@@ -62,12 +64,25 @@ export function compare(ours: Result, theirs: Result): Comparison {
   };
 }
 
-/** Against the first of each job that is shown, which is ours as long as it is among them. */
+/**
+ * The first of each job, which is ours as long as it is among them, against all others of it; and whatever else of ours
+ * keeps pins where a peer keeps them, against that peer.
+ */
 export function comparisons(results: readonly Result[]): readonly Comparison[] {
   return (["forward", "pins"] as const).flatMap((job) => {
-    const [ours, ...others] = results.filter((result) => result.job === job);
-    return ours === undefined ? [] : others.map((theirs) => compare(ours, theirs));
+    const [first, ...others] = results.filter((result) => result.job === job);
+    if (first === undefined) return [];
+    const more = others.filter(({ subject, pinnedBy }) => isOurs(subject) && pinnedBy === "redis");
+    const peers = others.filter(({ subject, pinnedBy }) => !isOurs(subject) && pinnedBy === "redis");
+    return [
+      ...others.map((theirs) => compare(first, theirs)),
+      ...more.flatMap((ours) => peers.map((theirs) => compare(ours, theirs))),
+    ];
   });
+}
+
+function isOurs(subject: string): boolean {
+  return subject.startsWith("meridian");
 }
 
 const HEADS = [
@@ -108,7 +123,7 @@ export function ranged({ median, least, most }: Spread, digits: number): string 
   return `${shown(median, digits)} [${shown(least, digits)}, ${shown(most, digits)}]`;
 }
 
-function shown(value: number, digits: number): string {
+export function shown(value: number, digits: number): string {
   return Number.isNaN(value) ? "void" : value.toFixed(digits);
 }
 

@@ -139,10 +139,13 @@ export async function untilAccepts(port: number): Promise<void> {
   }
 }
 
-/** Makes the Redis one that has long held what it was told, so that no edge of this namespace doubts it. */
+/**
+ * Makes the Redis one that has long held what it was told, so that no edge of this namespace doubts it. Once: what is
+ * said of it anew is to an edge that is there a Redis that has forgotten.
+ */
 export async function ageRedis(port: number, namespace: string): Promise<void> {
   const run = /run_id:(\w+)/.exec(await redisCommand(port, "INFO server"))?.[1] ?? "";
-  await redisCommand(port, `SET ${namespace}:born "${Date.now() - AGED_MS} ${run}"`);
+  await redisCommand(port, `SET ${namespace}:born "${Date.now() - AGED_MS} ${run}" NX`);
 }
 
 /** Sends one inline command over a connection of its own; the raw answer. */

@@ -6,7 +6,7 @@ import { parseH2load } from "../../bench/h2load.ts";
 import { countedOf } from "../../bench/load-order.ts";
 import { parseOptions } from "../../bench/options.ts";
 import { parseStat } from "../../bench/process.ts";
-import { forTerminal, type Result, resultOf, tablesOf } from "../../bench/report.ts";
+import { comparisons, forTerminal, type Result, resultOf, tablesOf } from "../../bench/report.ts";
 import { complete } from "../../bench/response-end.ts";
 import { type Entrant, orderOf, type Round } from "../../bench/rounds.ts";
 import { filled } from "../../bench/stage.ts";
@@ -138,6 +138,22 @@ describe("a report of the bench", () => {
       "3.00 [2.00, 4.00]",
       "4.00 [2.00, 6.00]",
     ]);
+  });
+
+  it("compares the first of a job with all others, and every edge with pins in Redis with the peers that have them there", () => {
+    const pinning = (name: string, pinnedBy: string) =>
+      resultOf({ subject: { name, job: "pins", pinnedBy }, rounds: [figures(1, 1)] } as unknown as Entrant);
+    const all = [
+      ...[ours, pinning("meridian-strict", "redis"), pinning("meridian-bounded", "redis")],
+      ...[pinning("meridian-cookie", "cookie"), pinning("lua", "redis"), pinning("stick", "process"), theirs],
+    ];
+    assert.deepEqual(
+      comparisons(all).map((each) => `${each.ours} ${each.theirs}`),
+      [
+        ...["ours theirs", "meridian-strict meridian-bounded", "meridian-strict meridian-cookie"],
+        ...["meridian-strict lua", "meridian-strict stick", "meridian-bounded lua"],
+      ],
+    );
   });
 
   it("shows medians, a range where it matters, and void for what has no round that counts", () => {
