@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { readFile, writeFile } from "node:fs/promises";
 import { request as httpRequest } from "node:http";
 import path from "node:path";
-import { type TestContext, test } from "node:test";
+import { describe, type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { request } from "undici";
@@ -66,115 +66,124 @@ async function configVersion(edge: EdgeProcess): Promise<number> {
   return ((await answer.body.json()) as { configVersion: number }).configVersion;
 }
 
-test("HUP with a broken file changes nothing and says what is wrong", async (t) => {
-  const edge = await edgeBefore(t, await world(t));
-  await editConfig(edge, (config) => {
-    config.regions["eu-west"].rolle = "replica";
-    delete config.regions["us-east"];
+describe("an edge as a process", { concurrency: 3 }, () => {
+  test("HUP with a broken file changes nothing and says what is wrong", async (t) => {
+    const edge = await edgeBefore(t, await world(t));
+    await editConfig(edge, (config) => {
+      config.regions["eu-west"].rolle = "replica";
+      delete config.regions["us-east"];
+    });
+    edge.child.kill("SIGHUP");
+    await eventually(() => edge.logs().includes('"result":"rejected"'));
+    assert.match(edge.logs(), /regions\.eu-west\.rolle/);
+    assert.equal(await configVersion(edge), 1);
+    assert.equal(await regionOf(edge), "eu-west");
   });
-  edge.child.kill("SIGHUP");
-  await eventually(() => edge.logs().includes('"result":"rejected"'));
-  assert.match(edge.logs(), /regions\.eu-west\.rolle/);
-  assert.equal(await configVersion(edge), 1);
-  assert.equal(await regionOf(edge), "eu-west");
-});
 
-test("HUP can add a region and take one away", async (t) => {
-  const regions = await world(t);
-  const edge = await edgeBefore(t, regions);
-  await editConfig(edge, (config) => {
-    delete config.regions["eu-west"];
+  test("HUP can add a region and take one away", async (t) => {
+    const regions = await world(t);
+    const edge = await edgeBefore(t, regions);
+    await editConfig(edge, (config) => {
+      delete config.regions["eu-west"];
+    });
+    edge.child.kill("SIGHUP");
+    await eventually(async () => assert.equal(await regionOf(edge), "us-east"));
+    await editConfig(edge, (config) => {
+      config.regions.near = { role: "replica", endpoints: [regions.region("eu-west").url] };
+    });
+    edge.child.kill("SIGHUP");
+    await eventually(async () => assert.equal(await regionOf(edge), "near"));
   });
-  edge.child.kill("SIGHUP");
-  await eventually(async () => assert.equal(await regionOf(edge), "us-east"));
-  await editConfig(edge, (config) => {
-    config.regions.near = { role: "replica", endpoints: [regions.region("eu-west").url] };
+
+  test("a second TERM stops at once", async (t) => {
+    const edge = await edgeBefore(t, await world(t), { shutdown: { grace: "25s" } });
+    const req = httpRequest(`${edge.httpUrl}/slow?ms=20000`).end();
+    const failed = once(req, "error");
+    await sleep(300);
+    edge.child.kill("SIGTERM");
+    await sleep(200);
+    edge.child.kill("SIGTERM");
+    await failed;
+    const [status] = await once(edge.child, "exit");
+    assert.equal(status, 0);
   });
-  edge.child.kill("SIGHUP");
-  await eventually(async () => assert.equal(await regionOf(edge), "near"));
-});
 
-test("a second TERM stops at once", async (t) => {
-  const edge = await edgeBefore(t, await world(t), { shutdown: { grace: "25s" } });
-  const req = httpRequest(`${edge.httpUrl}/slow?ms=20000`).end();
-  const failed = once(req, "error");
-  await sleep(300);
-  edge.child.kill("SIGTERM");
-  await sleep(200);
-  edge.child.kill("SIGTERM");
-  await failed;
-  const [status] = await once(edge.child, "exit");
-  assert.equal(status, 0);
-});
+  test("an edge that cannot listen, or has no sound configuration, exits with 1 and says why", async (t) => {
+    const edge = await edgeBefore(t, await world(t));
+    const taken = await meridian(["serve", "-c", edge.configFile]);
+    assert.equal(taken.status, 1);
+    assert.match(taken.err, /is taken/);
+    const missing = await meridian(["serve", "-c", "/nowhere/meridian.yaml"]);
+    assert.equal(missing.status, 1);
+    assert.match(missing.err, /\/nowhere\/meridian\.yaml/);
+  });
 
-test("an edge that cannot listen, or has no sound configuration, exits with 1 and says why", async (t) => {
-  const edge = await edgeBefore(t, await world(t));
-  const taken = await meridian(["serve", "-c", edge.configFile]);
-  assert.equal(taken.status, 1);
-  assert.match(taken.err, /is taken/);
-  const missing = await meridian(["serve", "-c", "/nowhere/meridian.yaml"]);
-  assert.equal(missing.status, 1);
-  assert.match(missing.err, /\/nowhere\/meridian\.yaml/);
-});
+  test("bad usage exits with 2", async () => {
+    for (const args of [["serve"], ["frobnicate"], ["drain"], ["demo", "--port", "x"]]) {
+      const { status, err } = await meridian(args);
+      assert.equal(status, 2, args.join(" "));
+      assert.match(err, /error: /);
+    }
+  });
 
-test("bad usage exits with 2", async () => {
-  for (const args of [["serve"], ["frobnicate"], ["drain"], ["demo", "--port", "x"]]) {
-    const { status, err } = await meridian(args);
-    assert.equal(status, 2, args.join(" "));
-    assert.match(err, /error: /);
-  }
-});
+  test("a drain by the command line reaches every edge of the fleet and survives a restart", async (t) => {
+    const regions = await world(t);
+    const redis = await startRedis({ aged: true });
+    t.after(() => redis.stop());
+    const one = await edgeBefore(t, regions, { redis: { url: redis.url }, edge: { id: "one" } });
+    const two = await edgeBefore(t, regions, { redis: { url: redis.url }, edge: { id: "two" } });
+    assert.equal(await regionOf(two), "eu-west");
 
-test("a drain by the command line reaches every edge of the fleet and survives a restart", async (t) => {
-  const regions = await world(t);
-  const redis = await startRedis({ aged: true });
-  t.after(() => redis.stop());
-  const one = await edgeBefore(t, regions, { redis: { url: redis.url }, edge: { id: "one" } });
-  const two = await edgeBefore(t, regions, { redis: { url: redis.url }, edge: { id: "two" } });
-  assert.equal(await regionOf(two), "eu-west");
+    const drained = await meridian([
+      "drain",
+      "eu-west",
+      "--reason",
+      "kernel update",
+      "--admin",
+      one.adminUrl,
+    ]);
+    assert.equal(drained.status, 0, drained.err);
+    await eventually(async () => assert.equal(await regionOf(two), "us-east"), { withinMs: 4_000 });
 
-  const drained = await meridian(["drain", "eu-west", "--reason", "kernel update", "--admin", one.adminUrl]);
-  assert.equal(drained.status, 0, drained.err);
-  await eventually(async () => assert.equal(await regionOf(two), "us-east"), { withinMs: 4_000 });
+    await two.stop();
+    const again = await edgeBefore(t, regions, { redis: { url: redis.url }, edge: { id: "two" } });
+    assert.equal(await regionOf(again), "us-east");
+    const { out } = await meridian(["status", "--json", "--admin", again.adminUrl]);
+    const status = JSON.parse(out) as { regions: { id: string; admission: string }[] };
+    assert.equal(status.regions.find(({ id }) => id === "eu-west")?.admission, "draining");
 
-  await two.stop();
-  const again = await edgeBefore(t, regions, { redis: { url: redis.url }, edge: { id: "two" } });
-  assert.equal(await regionOf(again), "us-east");
-  const { out } = await meridian(["status", "--json", "--admin", again.adminUrl]);
-  const status = JSON.parse(out) as { regions: { id: string; admission: string }[] };
-  assert.equal(status.regions.find(({ id }) => id === "eu-west")?.admission, "draining");
+    assert.equal((await meridian(["undrain", "eu-west", "--admin", again.adminUrl])).status, 0);
+    await eventually(async () => assert.equal(await regionOf(one), "eu-west"), { withinMs: 4_000 });
+  });
 
-  assert.equal((await meridian(["undrain", "eu-west", "--admin", again.adminUrl])).status, 0);
-  await eventually(async () => assert.equal(await regionOf(one), "eu-west"), { withinMs: 4_000 });
-});
+  test("the log tells of each request, and of no identity", async (t) => {
+    const edge = await edgeBefore(t, await world(t));
+    const headers = { authorization: "Bearer very-secret", cookie: "session=also-secret" };
+    const answer = await request(`${edge.httpUrl}/items/a?token=secret-query`, { headers });
+    await answer.body.dump();
+    const id = String(answer.headers["x-request-id"]);
+    await eventually(() => edge.logs().includes(id));
+    const line =
+      edge
+        .logs()
+        .split("\n")
+        .find((text) => text.includes(id)) ?? "";
+    const { msg, path: asked, region, reason, status, level } = JSON.parse(line);
+    assert.deepEqual(
+      { msg, asked, region, reason, status, level },
+      { msg: "request", asked: "/items/a", region: "eu-west", reason: "latency", status: 200, level: "info" },
+    );
+    assert.ok(!edge.logs().includes("secret"), "a secret is in the log");
+  });
 
-test("the log tells of each request, and of no identity", async (t) => {
-  const edge = await edgeBefore(t, await world(t));
-  const headers = { authorization: "Bearer very-secret", cookie: "session=also-secret" };
-  const answer = await request(`${edge.httpUrl}/items/a?token=secret-query`, { headers });
-  await answer.body.dump();
-  const id = String(answer.headers["x-request-id"]);
-  await eventually(() => edge.logs().includes(id));
-  const line =
-    edge
-      .logs()
-      .split("\n")
-      .find((text) => text.includes(id)) ?? "";
-  const { msg, path: asked, region, reason, status, level } = JSON.parse(line);
-  assert.deepEqual(
-    { msg, asked, region, reason, status, level },
-    { msg: "request", asked: "/items/a", region: "eu-west", reason: "latency", status: 200, level: "info" },
-  );
-  assert.ok(!edge.logs().includes("secret"), "a secret is in the log");
-});
-
-test("the decision of a request can be asked for afterwards", async (t) => {
-  const edge = await edgeBefore(t, await world(t));
-  const answer = await request(`${edge.httpUrl}/items/a`, { method: "PUT" });
-  await answer.body.dump();
-  const id = String(answer.headers["x-request-id"]);
-  const { status, out } = await meridian(["explain", "--request", id, "--admin", edge.adminUrl]);
-  assert.equal(status, 0);
-  assert.match(out, /us-east/);
-  assert.match(out, /not-writer/);
+  test("the decision of a request can be asked for afterwards", async (t) => {
+    const edge = await edgeBefore(t, await world(t));
+    const answer = await request(`${edge.httpUrl}/items/a`, { method: "PUT" });
+    await answer.body.dump();
+    const id = String(answer.headers["x-request-id"]);
+    const { status, out } = await meridian(["explain", "--request", id, "--admin", edge.adminUrl]);
+    assert.equal(status, 0);
+    assert.match(out, /us-east/);
+    assert.match(out, /not-writer/);
+  });
 });

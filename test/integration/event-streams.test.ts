@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { get, type IncomingMessage } from "node:http";
-import { type TestContext, test } from "node:test";
+import { describe, type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { request } from "undici";
 import type { RequestRecord } from "../../src/events.ts";
@@ -79,48 +79,50 @@ function assertWhole(streams: readonly Stream[]): void {
   assert.equal(broken.length, 0, "each ends after an event");
 }
 
-test("the event streams of a closed region end between two events, one after the other, and go on elsewhere", async (t) => {
-  const world = await setUp(t);
-  const streams = await Promise.all(Array.from({ length: STREAMS }, () => listen(world)));
-  const posted = await listen(world, "/events", "POST");
-  const slow = request(`${world.edge.httpUrl}/slow`);
-  await eventually(() => world.edge.streams.counts().get("near") === STREAMS);
-  await close(world, "near");
-  await eventually(() => streams.every(({ end }) => end !== null), { withinMs: 10_000 });
-  assertWhole(streams);
-  const times = streams.map(({ endedAtMs }) => endedAtMs);
-  assert.ok(Math.max(...times) - Math.min(...times) > 1_000, "not all at once");
-  assert.equal(await (await slow).body.text(), "slow and whole", "an ordinary answer is let finish");
-  assert.equal(posted.end, null, "what may not be asked for twice is let finish");
-  assert.equal(world.edge.streams.counts().size, 0);
-  const ended = await eventually(() => {
-    const found = world.records.filter(({ path, method }) => path === "/events" && method === "GET");
-    assert.equal(found.length, STREAMS);
-    return found;
+describe("event streams", { concurrency: true }, () => {
+  test("the event streams of a closed region end between two events, one after the other, and go on elsewhere", async (t) => {
+    const world = await setUp(t);
+    const streams = await Promise.all(Array.from({ length: STREAMS }, () => listen(world)));
+    const posted = await listen(world, "/events", "POST");
+    const slow = request(`${world.edge.httpUrl}/slow`);
+    await eventually(() => world.edge.streams.counts().get("near") === STREAMS);
+    await close(world, "near");
+    await eventually(() => streams.every(({ end }) => end !== null), { withinMs: 10_000 });
+    assertWhole(streams);
+    const times = streams.map(({ endedAtMs }) => endedAtMs);
+    assert.ok(Math.max(...times) - Math.min(...times) > 1_000, "not all at once");
+    assert.equal(await (await slow).body.text(), "slow and whole", "an ordinary answer is let finish");
+    assert.equal(posted.end, null, "what may not be asked for twice is let finish");
+    assert.equal(world.edge.streams.counts().size, 0);
+    const ended = await eventually(() => {
+      const found = world.records.filter(({ path, method }) => path === "/events" && method === "GET");
+      assert.equal(found.length, STREAMS);
+      return found;
+    });
+    assert.deepEqual([...new Set(ended.map(({ fault, complete }) => `${fault} ${complete}`))], ["null true"]);
+    assert.match((await listen(world)).text, /^id: far/);
   });
-  assert.deepEqual([...new Set(ended.map(({ fault, complete }) => `${fault} ${complete}`))], ["null true"]);
-  assert.match((await listen(world)).text, /^id: far/);
-});
 
-test("an event that does not end is not waited for", async (t) => {
-  const world = await setUp(t);
-  const stream = await listen(world, "/stuck");
-  await close(world, "near");
-  await eventually(() => stream.end === "clean", { withinMs: 10_000 });
-  assert.equal(stream.text, "data: begun");
-});
+  test("an event that does not end is not waited for", async (t) => {
+    const world = await setUp(t);
+    const stream = await listen(world, "/stuck");
+    await close(world, "near");
+    await eventually(() => stream.end === "clean", { withinMs: 10_000 });
+    assert.equal(stream.text, "data: begun");
+  });
 
-test("a stopping edge ends its event streams once nothing is accepted any more, long before its grace is over", async (t) => {
-  const world = await setUp(t, { shutdown: { grace: "30s" } });
-  const streams = await Promise.all(Array.from({ length: STREAMS }, () => listen(world)));
-  const startedMs = performance.now();
-  const stopping = world.edge.stop();
-  await sleep(2_000);
-  assert.ok(
-    streams.every(({ end }) => end === null),
-    "while balancers still send requests",
-  );
-  await stopping;
-  assertWhole(streams);
-  assert.ok(performance.now() - startedMs < 20_000);
+  test("a stopping edge ends its event streams once nothing is accepted any more, long before its grace is over", async (t) => {
+    const world = await setUp(t, { shutdown: { grace: "30s" } });
+    const streams = await Promise.all(Array.from({ length: STREAMS }, () => listen(world)));
+    const startedMs = performance.now();
+    const stopping = world.edge.stop();
+    await sleep(2_000);
+    assert.ok(
+      streams.every(({ end }) => end === null),
+      "while balancers still send requests",
+    );
+    await stopping;
+    assertWhole(streams);
+    assert.ok(performance.now() - startedMs < 20_000);
+  });
 });
