@@ -4,7 +4,7 @@ import { createHmac } from "node:crypto";
 import { once } from "node:events";
 import { get, type IncomingMessage } from "node:http";
 import { join } from "node:path";
-import { type TestContext, test } from "node:test";
+import { describe, type TestContext, test } from "node:test";
 import { promisify } from "node:util";
 import { type RawData, WebSocket, WebSocketServer } from "ws";
 import { stringify } from "yaml";
@@ -126,52 +126,54 @@ function inRedis({ url }: RedisServer): Pinning {
   };
 }
 
-test("an upgrade on a path that writes goes to the writer, and pins its user until after it has closed", async (t) => {
-  const { world, here, there } = await stage(t, { graceWindow: "2s" });
-  for (const region of world.regions) acceptWebSockets(region);
-  const socket = dial(here, "/ws", ALICE);
-  assert.equal(JSON.parse(await message(socket)).region, "us-east");
-  for (const edge of [here, there]) assert.equal(await read(edge), "us-east pin 0");
-  socket.terminate();
-  for (const edge of [here, there]) assert.equal(await read(edge), "us-east pin 0");
-  for (const edge of [here, there])
-    await eventually(async () => (await read(edge)).startsWith("eu-west"), { withinMs: 10_000 });
-});
-
-test("an event stream of a pinned user comes from the writer, and after the window from home", async (t) => {
-  const { here, there } = await stage(t, { graceWindow: "3s" });
-  const before = await listen(there);
-  assert.equal(before.from, "eu-west latency");
-  before.leave();
-  const written = await fetch(`${here.httpUrl}/items/a`, { method: "PUT", headers: ALICE });
-  await written.body?.cancel();
-  const pinned = await listen(there);
-  assert.equal(pinned.from, "us-east pin");
-  pinned.leave();
-  await eventually(
-    async () => {
-      const again = await listen(there);
-      again.leave();
-      return again.from === "eu-west latency";
-    },
-    { withinMs: 10_000 },
-  );
-});
-
-for (const [way, pinning] of [
-  ["at the edge", ({ here }: Stage) => atEdge(here)],
-  ["in Redis", ({ redis }: Stage) => inRedis(redis)],
-] as const)
-  test(`what was written over a WebSocket is seen through any edge once an application that pins ${way} has said so`, async (t) => {
-    const staged = await stage(t, { lagMs: 60_000 });
-    const { world, here, there } = staged;
-    writeOnMessage(world, pinning(staged));
-    const socket = dial(here, "/chat", ALICE);
-    assert.equal(await message(socket), "eu-west");
-    assert.equal(await read(there), "eu-west latency 0");
-    socket.send("write");
-    assert.equal(await message(socket), "written");
-    for (const edge of [there, here]) assert.equal(await read(edge), "us-east pin 1");
-    assert.equal(await read(there, { authorization: "Bearer bob" }), "eu-west latency 0");
+describe("what stays open", { concurrency: 3 }, () => {
+  test("an upgrade on a path that writes goes to the writer, and pins its user until after it has closed", async (t) => {
+    const { world, here, there } = await stage(t, { graceWindow: "2s" });
+    for (const region of world.regions) acceptWebSockets(region);
+    const socket = dial(here, "/ws", ALICE);
+    assert.equal(JSON.parse(await message(socket)).region, "us-east");
+    for (const edge of [here, there]) assert.equal(await read(edge), "us-east pin 0");
     socket.terminate();
+    for (const edge of [here, there]) assert.equal(await read(edge), "us-east pin 0");
+    for (const edge of [here, there])
+      await eventually(async () => (await read(edge)).startsWith("eu-west"), { withinMs: 10_000 });
   });
+
+  test("an event stream of a pinned user comes from the writer, and after the window from home", async (t) => {
+    const { here, there } = await stage(t, { graceWindow: "3s" });
+    const before = await listen(there);
+    assert.equal(before.from, "eu-west latency");
+    before.leave();
+    const written = await fetch(`${here.httpUrl}/items/a`, { method: "PUT", headers: ALICE });
+    await written.body?.cancel();
+    const pinned = await listen(there);
+    assert.equal(pinned.from, "us-east pin");
+    pinned.leave();
+    await eventually(
+      async () => {
+        const again = await listen(there);
+        again.leave();
+        return again.from === "eu-west latency";
+      },
+      { withinMs: 10_000 },
+    );
+  });
+
+  for (const [way, pinning] of [
+    ["at the edge", ({ here }: Stage) => atEdge(here)],
+    ["in Redis", ({ redis }: Stage) => inRedis(redis)],
+  ] as const)
+    test(`what was written over a WebSocket is seen through any edge once an application that pins ${way} has said so`, async (t) => {
+      const staged = await stage(t, { lagMs: 60_000 });
+      const { world, here, there } = staged;
+      writeOnMessage(world, pinning(staged));
+      const socket = dial(here, "/chat", ALICE);
+      assert.equal(await message(socket), "eu-west");
+      assert.equal(await read(there), "eu-west latency 0");
+      socket.send("write");
+      assert.equal(await message(socket), "written");
+      for (const edge of [there, here]) assert.equal(await read(edge), "us-east pin 1");
+      assert.equal(await read(there, { authorization: "Bearer bob" }), "eu-west latency 0");
+      socket.terminate();
+    });
+});

@@ -62,7 +62,7 @@ async function twoEdges(t: TestContext) {
     ["one", "two"].map(async (id) => {
       const [http, admin] = [await freePort(), await freePort()];
       const ports = { listen: { http: { port: http } }, admin: { port: admin } };
-      return edgeYaml(world, stringify({ edge: { id }, ...ports, shutdown: { grace: "10s" } }));
+      return edgeYaml(world, stringify({ edge: { id }, ...ports, shutdown: { grace: "6s" } }));
     }),
   );
   const edges: EdgeProcess[] = [];
@@ -94,6 +94,7 @@ test("two edges behind a balancer are restarted one after the other, and no clie
     ratePerSecond: 100,
     durationMs: 120_000,
     keepAliveMs: 1_000,
+    timeoutMs: 20_000,
     signal: loaded.signal,
   });
   for (const [index, edge] of [first, second].entries()) {

@@ -287,7 +287,7 @@ function caseOf(fault: Fault) {
   };
 }
 
-describe("the alerts", () => {
+describe("the alerts", { concurrency: 2 }, () => {
   let directory = "";
   before(async () => {
     directory = await mkdtemp(path.join(tmpdir(), "meridian-alerts-"));
