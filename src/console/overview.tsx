@@ -89,10 +89,10 @@ function Figures() {
         </dd>
       </div>
       <div>
-        <dt>Requests</dt>
+        <dt>Requests a second</dt>
         <dd>
           <b>{rate(totalRate.value)}</b>
-          <small>per second, all edges</small>
+          <small>all edges</small>
         </dd>
       </div>
       <div>
@@ -113,7 +113,7 @@ function Figures() {
         <dt>Read-your-writes</dt>
         <dd>
           <b>{asked.consistency}</b>
-          <small>{asked.redis === "off" ? "pins in this edge" : `Redis ${asked.redis}`}</small>
+          <small>{asked.redis === "off" ? "pins here" : `Redis ${asked.redis}`}</small>
         </dd>
       </div>
       <div>

@@ -89,6 +89,14 @@ async function enter(page: Page, token: string): Promise<void> {
 const admissionOf = (region: string) => open.table.view.byId.get(region)?.admission;
 const headline = (page: Page) => page.getByRole("heading", { level: 1 });
 
+/** How much wider than the screen the page is. */
+async function beyondPage(page: Page): Promise<number> {
+  const { scrollWidth, clientWidth } = (await page.evaluate(
+    "({ scrollWidth: document.documentElement.scrollWidth, clientWidth: document.documentElement.clientWidth })",
+  )) as { scrollWidth: number; clientWidth: number };
+  return scrollWidth - clientWidth;
+}
+
 describe("the console in a browser", () => {
   it("shows every region, where writes go and what was decided, and asks nobody else", async () => {
     for (const path of ["/a", "/b"]) await (await fetch(open.httpUrl + path)).text();
@@ -231,6 +239,16 @@ describe("the console in a browser", () => {
       assert.deepEqual(complaints, []);
     });
 
+  for (const width of [800, 1_000, 1_280])
+    it(`has room for everything on a screen of ${width} pixels`, async () => {
+      const page = await visit(open, { viewport: { width, height: 800 } });
+      for (const view of VIEWS) {
+        await page.goto(`${open.adminUrl}/#${view}`);
+        await headline(page).waitFor();
+        assert.ok((await beyondPage(page)) <= 0, view);
+      }
+    });
+
   it("begins a drill and stops it, and keeps the report", async () => {
     const page = await visit(open);
     await page.goto(`${open.adminUrl}/#drills`);
@@ -280,10 +298,7 @@ describe("the console in a browser", () => {
     for (const view of VIEWS) {
       await page.goto(`${open.adminUrl}/#${view}`);
       await headline(page).waitFor();
-      const beyond = await page.evaluate(
-        "document.documentElement.scrollWidth - document.documentElement.clientWidth",
-      );
-      assert.ok(Number(beyond) <= 0, `${view}: ${beyond}`);
+      assert.ok((await beyondPage(page)) <= 0, view);
     }
     const dark = await ground();
     await page.getByRole("button", { name: "Switch to light" }).click();
