@@ -41,9 +41,12 @@ export class RequestBody {
   #asked: Promise<Chunk> | null = null;
   /** What came before anybody took it. */
   readonly #held: Buffer[] = [];
+  #heldBytes = 0;
   /** All that was sent; null when it is too much. */
   #kept: Buffer[] | null = [];
   #isWhole = false;
+  /** Whether all of it came before anybody took it. */
+  #isHeldWhole = false;
   #reading = false;
   #unwanted = false;
 
@@ -72,20 +75,42 @@ export class RequestBody {
     return this.#awaitsContinue && !this.started;
   }
 
-  /** Resolves when it is here, or as much of it as is held, or after `withinMs`. Never rejects. */
+  /** Resolves when all of it is here, or as much of it as is held, or after `withinMs`. Never rejects. */
   async arrive(withinMs: number): Promise<void> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<null>((resolve) => {
       timer = setTimeout(resolve, withinMs, null);
     });
-    for (let heldBytes = 0; this.unread && heldBytes < AHEAD_BYTES; ) {
+    while (this.#heldBytes < AHEAD_BYTES) {
       const chunk = await Promise.race([this.#ask(), late]).catch(() => null);
-      if (chunk === null || chunk.done) break;
+      if (chunk === null) break;
       this.#asked = null;
+      this.#isHeldWhole = chunk.done === true;
+      if (chunk.done) break;
       this.#held.push(chunk.value);
-      heldBytes += chunk.value.length;
+      this.#heldBytes += chunk.value.length;
     }
     clearTimeout(timer);
+  }
+
+  /** What is to be sent: a little that is all here at once, and else what has come and comes. */
+  sent(rules: BodyRules): Buffer | AsyncGenerator<Buffer> {
+    return this.#isHeldWhole && this.#heldBytes <= KEPT_BYTES ? this.#whole(rules) : this.stream(rules);
+  }
+
+  /** A region is being sent it; of a stream only when that is read. */
+  sending(): void {
+    this.started ||= this.#isWhole;
+  }
+
+  #whole({ limitBytes, arrived }: BodyRules): Buffer {
+    this.bytes = this.#heldBytes;
+    if (limitBytes > 0 && this.bytes > limitBytes) throw new BodyTooLarge();
+    this.#kept = this.#held;
+    this.#isWhole = true;
+    arrived();
+    void this.#release();
+    return Buffer.concat(this.#held);
   }
 
   async *stream(rules: BodyRules): AsyncGenerator<Buffer> {

@@ -68,7 +68,10 @@ export class Relay implements ConnectionHandler, Source, Forwarding {
     this.#maybeStale = this.#connection?.takesRequest() ?? false;
     // It ended while it waited for a connection: nothing was sent, so nothing happens.
     if (this.#phase === "over") controller.abort(new ClientGone("nobody waits for the answer"));
-    else this.#controller = controller;
+    else {
+      this.#controller = controller;
+      this.#outgoing.body.sending();
+    }
   }
 
   /** The first byte of an answer, interim ones included. */

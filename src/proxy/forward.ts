@@ -72,7 +72,7 @@ export function forward(
           method: method as Dispatcher.HttpMethod,
           path: url,
           headers,
-          body: relay.upload === null ? null : body.stream(relay.upload),
+          body: relay.upload === null ? null : body.sent(relay.upload),
           headersTimeout: outgoing.responseTimeoutMs,
           bodyTimeout: outgoing.idleTimeoutMs,
           servername: servername ?? NO_SERVERNAME,

@@ -102,7 +102,7 @@ export class HttpCarrier implements Carrier {
 
   awaitBody(): Promise<void> | null {
     if (isCall(this.#req)) return null;
-    return this.body.unread && !this.body.withheld ? this.body.arrive(BODY_WITHIN_MS) : null;
+    return this.body.present && !this.body.withheld ? this.body.arrive(BODY_WITHIN_MS) : null;
   }
 
   carry(exchange: Exchange, endpoint: Endpoint): Promise<AttemptResult> {

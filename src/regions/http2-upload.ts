@@ -11,8 +11,8 @@ export class Http2Upload {
   #kept: Buffer[] | null = [];
   #keptBytes = 0;
 
-  constructor(body: AsyncIterable<Buffer>) {
-    this.#source = body[Symbol.asyncIterator]();
+  constructor(body: Buffer | AsyncIterable<Buffer>) {
+    this.#source = Buffer.isBuffer(body) ? oneChunk(body) : body[Symbol.asyncIterator]();
   }
 
   /** Whether it could be sent from its beginning. */
@@ -51,6 +51,10 @@ export class Http2Upload {
     if (this.#keptBytes > KEPT_BYTES) this.#kept = null;
     else this.#kept?.push(chunk);
   }
+}
+
+async function* oneChunk(body: Buffer): AsyncGenerator<Buffer> {
+  yield body;
 }
 
 /** Resolves when the other side keeps up again, or is gone. */
