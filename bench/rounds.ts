@@ -54,19 +54,22 @@ export async function enter(subject: Subject, stage: Stage): Promise<Entrant> {
   return { subject, running, ports, directory, cookieFile, most: 0, rounds: [], flaws: [] };
 }
 
-/** Until what is compiled at run time has been; and what it does at most, where a fixed rate needs it. */
+/** Until what is compiled at run time has been. */
 export async function warmUp(entrant: Entrant, shape: Shape): Promise<void> {
   const { subject, running } = entrant;
   const flaw = await checkJob(subject, plainUrl(entrant, { ...shape, path: "/" }));
   if (flaw !== null) throw new Error(`${subject.name}: ${flaw}\n${running.log()}`);
-  const counted = await play(
-    entrant,
-    { ...shape, tool: shape.tool === "rate" ? "wrk" : shape.tool },
-    shape.warmUpSeconds,
-  );
-  if (shape.tool !== "rate") return;
-  const { requests, seconds } = await play(entrant, { ...shape, tool: "wrk" }, shape.seconds);
-  entrant.most = Math.max(counted.requests / counted.seconds, requests / seconds);
+  const tool = shape.tool === "rate" ? "wrk" : shape.tool;
+  await play(entrant, { ...shape, tool }, shape.warmUpSeconds);
+}
+
+/** What each does at most, there and back again, as close to the rounds as can be: half of it is what they are given. */
+export async function findMost(entrants: readonly Entrant[], shape: Shape): Promise<void> {
+  for (const entrant of [...entrants, ...entrants.toReversed()]) {
+    await sleep(REST_MS);
+    const { requests, seconds } = await play(entrant, { ...shape, tool: "wrk" }, shape.seconds);
+    entrant.most = Math.max(entrant.most, requests / seconds);
+  }
 }
 
 /** One round of one subject: what it did, or null and a flaw when it did not do its job. */

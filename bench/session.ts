@@ -1,5 +1,5 @@
 import { type Result, resultOf } from "./report.ts";
-import { type Entrant, enter, orderOf, playRound, warmUp } from "./rounds.ts";
+import { type Entrant, enter, findMost, orderOf, playRound, warmUp } from "./rounds.ts";
 import type { Shape } from "./shapes.ts";
 import type { Stage } from "./stage.ts";
 import type { Subject } from "./subjects.ts";
@@ -30,6 +30,7 @@ export async function playShape(
       if (started instanceof Error) flaws.push(`${subject.name}, ${shape.name}: ${started.message}`);
       else entrants.push(started);
     }
+    if (shape.tool === "rate") await findMost(entrants, shape);
     for (let round = 0; round < rounds; round += 1)
       for (const entrant of orderOf(entrants, round)) {
         const done = await playRound(entrant, stage, shape);
