@@ -10,7 +10,7 @@ export const USAGE = `npm run bench -- [growth] [OPTION]...
   (none)              every subject, small requests over kept connections; five minutes
   growth              what a request costs as an edge's surroundings grow, and what it holds
   --quick             a few subjects, two short rounds; one minute
-  --full              every shape, then growth; about an hour
+  --full              every shape, then growth; about forty minutes
   --shape NAME,...    ${SHAPE_NAMES.join(", ")}
   --subjects NAME,... ${names(SUBJECTS).join(", ")};
                       and ${names(MORE_SUBJECTS).join(", ")}
