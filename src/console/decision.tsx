@@ -1,9 +1,10 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { DecisionAnswer, ExplanationAnswer } from "../admin/decision-messages.ts";
 import { look, Problem } from "./api.ts";
+import { userText } from "./explained.ts";
 import { clock, milliseconds } from "./format.ts";
 import { Mark } from "./marks.tsx";
-import { faultText, obstacleText, pinText, reasonText } from "./words.ts";
+import { faultText, obstacleText, reasonText } from "./words.ts";
 
 type Found = { readonly answer: DecisionAnswer } | { readonly problem: string } | null;
 
@@ -73,18 +74,11 @@ interface Timed {
   readonly attempts: readonly { readonly region: string; readonly outcome: string | number }[];
 }
 
-/** Where nothing is missing of what a pinned reader wrote, if he was sent there for another reason than that. */
-function homeOf(decision: ExplanationAnswer["decision"]): string | null {
-  if (decision.kind === "refused" || decision.consistency !== null) return null;
-  return ["pin", "retry", "last-resort"].includes(decision.reason) ? null : decision.region;
-}
-
 /** A decision and the world it was taken in. */
-export function Explanation({ decision, facts, pin, regions, rules }: ExplanationAnswer) {
+export function Explanation({ decision, facts, pin, hold, regions, rules }: ExplanationAnswer) {
   const chosenFirst = regions.toSorted(
     (a, b) => Number(a.verdict === "dropped") - Number(b.verdict === "dropped"),
   );
-  const releasedTo = pin === "pinned" && facts.intent === "read" ? homeOf(decision) : null;
   return (
     <>
       <p class="verdict">
@@ -119,10 +113,7 @@ export function Explanation({ decision, facts, pin, regions, rules }: Explanatio
         </div>
         <div>
           <dt>Its user</dt>
-          <dd>
-            {facts.identified ? pinText(pin) : "is nobody it knows"}
-            {releasedTo !== null && `, and ${releasedTo} has all of it`}
-          </dd>
+          <dd>{userText({ decision, facts, pin, hold })}</dd>
         </div>
         <div>
           <dt>Its session lives in</dt>

@@ -21,7 +21,7 @@ const REASONS: Words = {
 const REASON_LABELS: Words = {
   write: "write",
   pin: "read after write",
-  "pin-unknown": "read, pin unknown",
+  "pin-unknown": "pin unknown",
   affinity: "session",
   latency: "nearest",
   priority: "priority",
@@ -63,7 +63,7 @@ const PINS: Words = {
   pinned: "has just written",
   unknown: "not known; treated as if he had just written",
   waived: "not known, and let go by policy",
-  unasked: "not asked: it would change nothing",
+  unasked: "was not looked up: it would change nothing",
 };
 
 const STEPS: Words = {

@@ -3,6 +3,7 @@ import { describe, it, test } from "node:test";
 import { FEED_EVENTS } from "../../src/admin/feed.ts";
 import type { StatusAnswer } from "../../src/admin/messages.ts";
 import { conditionOf, headlineOf, type Seen, staleMs } from "../../src/console/condition.ts";
+import { userText } from "../../src/console/explained.ts";
 import { duration, fromNow, listed, milliseconds, percent } from "../../src/console/format.ts";
 import { happening } from "../../src/console/happenings.ts";
 import { placeLabels } from "../../src/console/labels.ts";
@@ -151,4 +152,29 @@ describe("the map", () => {
         );
     }
   });
+});
+
+describe("what was known of a user", () => {
+  const facts = {
+    intent: "read",
+    jurisdictions: null,
+    affinity: "eu",
+    movedMs: null,
+    identified: true,
+    chance: 0,
+  } as const;
+  const hold = { positions: [], open: false, regions: [] };
+  const to = (reason: string) => ({ kind: "routed", region: "eu", reason, consistency: null }) as const;
+  for (const [decision, pin, held, identified, said] of [
+    [to("latency"), "free", null, false, "is nobody it knows"],
+    [to("pin"), "pinned", hold, true, "has just written"],
+    [to("pin"), "unasked", hold, true, "has just written"],
+    [to("latency"), "unasked", null, true, "was not looked up: it would change nothing"],
+    [to("affinity"), "pinned", hold, true, "has just written, and eu has all of it"],
+    [{ ...to("latency"), consistency: "stale" }, "pinned", hold, true, "has just written"],
+    [{ kind: "refused", fault: "writer_down" }, "pinned", hold, true, "has just written"],
+  ] as const)
+    it(`is ${said}, with the pin ${pin}, ${decision.kind === "routed" ? `because of ${decision.reason}` : "refused"}`, () => {
+      assert.equal(userText({ decision, facts: { ...facts, identified }, pin, hold: held }), said);
+    });
 });
