@@ -35,6 +35,9 @@ const SERIES: Readonly<Record<string, Series>> = {
   start: startTable,
 };
 
+/** These take what time they need, once. */
+const ONCE = ["local-pins", "memory", "start"];
+
 export const SERIES_NAMES: readonly string[] = Object.keys(SERIES);
 export const GROWTH_TITLES: readonly string[] = SERIES_NAMES.map(titleOf);
 
@@ -51,12 +54,16 @@ export async function measureGrowth(options: Options, cores: Cores, say: Say): P
     const stage = await setStage(options.port, cores, false);
     try {
       const tables = await series(stage, options, say);
-      sections.push({ title: titleOf(name), how: `${today()}.`, tables });
+      sections.push({ title: titleOf(name), how: `${today()}${timesOf(name, options)}.`, tables });
     } finally {
       await stage.stop();
     }
   }
   return sections;
+}
+
+function timesOf(series: string, { rounds, seconds }: Options): string {
+  return ONCE.includes(series) ? "" : `, ${rounds} ${rounds === 1 ? "round" : "rounds"} of ${seconds} s`;
 }
 
 /** However many are open, the same number of requests is in flight: what is measured is what the others cost. */
