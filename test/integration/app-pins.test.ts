@@ -12,7 +12,7 @@ import { eventually } from "../support/eventually.ts";
 import { sendRaw } from "../support/raw.ts";
 import { type RedisServer, startRedis } from "../support/redis.ts";
 import { acceptWebSockets } from "../support/websocket.ts";
-import { startWorld } from "../support/world.ts";
+import { NEAREST_FIRST, startWorld } from "../support/world.ts";
 
 const KEY = "a-key-of-the-application";
 const OTHER_KEY = "the-key-that-replaces-it";
@@ -29,9 +29,9 @@ interface Stage {
 async function stage(
   t: TestContext,
   consistency: object = {},
-  { more = {}, regions }: { more?: object; regions?: readonly RegionSetup[] } = {},
+  { more = {}, regions = NEAREST_FIRST }: { more?: object; regions?: readonly RegionSetup[] } = {},
 ): Promise<Stage> {
-  const world = await startWorld(regions === undefined ? {} : { regions });
+  const world = await startWorld({ regions });
   t.after(() => world.stop());
   const redis = await startRedis({ aged: true });
   t.after(() => redis.stop());
@@ -39,6 +39,7 @@ async function stage(
     const yaml = stringify({
       edge: { id },
       redis: { url: redis.url },
+      routing: { policy: "priority" },
       consistency: { graceWindow: "30s", pinKeys: [KEY, OTHER_KEY], ...consistency },
       ...more,
     });
@@ -77,21 +78,21 @@ async function read(edge: Edge, headers: Record<string, string> = { authorizatio
 describe("an application that pins its users itself", { concurrency: 4 }, () => {
   test("a user whom the application pins reads from the writer through any edge, for the window", async (t) => {
     const { here, there } = await stage(t, { graceWindow: "3s" });
-    assert.equal(await read(there), "eu-west latency");
+    assert.equal(await read(there), "eu-west priority");
     const answer = await pin(here, ALICE);
     assert.deepEqual([answer.status, answer.body.recorded, answer.body.windowMs], [200, true, 3_000]);
     assert.equal(answer.headers.get("content-type"), "application/json");
     assert.equal(answer.headers.get("x-meridian-consistency"), null);
     for (const edge of [here, there]) assert.equal(await read(edge), "us-east pin");
-    assert.equal(await read(there, { authorization: "Bearer bob" }), "eu-west latency");
+    assert.equal(await read(there, { authorization: "Bearer bob" }), "eu-west priority");
     for (const edge of [here, there])
-      await eventually(async () => (await read(edge)) === "eu-west latency", { withinMs: 10_000 });
+      await eventually(async () => (await read(edge)) === "eu-west priority", { withinMs: 10_000 });
   });
 
   test("its token pins whoever brings it, as a header or as a cookie", async (t) => {
     const { here, there } = await stage(t);
     const { token } = (await pin(here, ALICE)).body;
-    assert.equal(await read(there, {}), "eu-west latency");
+    assert.equal(await read(there, {}), "eu-west priority");
     assert.equal(await read(there, { "x-meridian-token": token ?? "" }), "us-east pin");
     assert.equal(await read(there, { cookie: `meridian_pin=${token}` }), "us-east pin");
   });
@@ -104,7 +105,9 @@ describe("an application that pins its users itself", { concurrency: 4 }, () => 
     await eventually(async () => world.region("eu-west").version("a") === 1);
     await pin(here, { kind: "header:authorization", value: "Bearer bob", position: "1:1" });
     for (const edge of [here, there]) {
-      await eventually(async () => (await read(edge, { authorization: "Bearer bob" })) === "eu-west latency");
+      await eventually(
+        async () => (await read(edge, { authorization: "Bearer bob" })) === "eu-west priority",
+      );
       assert.equal(await read(edge), "us-east pin");
     }
   });
@@ -119,7 +122,7 @@ describe("an application that pins its users itself", { concurrency: 4 }, () => 
     assert.equal((await pin(here, { identities })).body.recorded, true);
     assert.equal(await read(there, { cookie: "session=s1" }), "us-east pin");
     assert.equal(await read(there, { "x-user": "7" }), "us-east pin");
-    assert.equal(await read(there, { "x-user": "8" }), "eu-west latency");
+    assert.equal(await read(there, { "x-user": "8" }), "eu-west priority");
   });
 
   test("a call that is wrong is told why, pins nobody and reaches no region", async (t) => {
@@ -173,7 +176,7 @@ describe("an application that pins its users itself", { concurrency: 4 }, () => 
       world.regions.map(({ answered }) => answered),
       before,
     );
-    assert.equal(await read(there), "eu-west latency");
+    assert.equal(await read(there), "eu-west priority");
   });
 
   test("a body without an announced end is cut when it grows too long or takes too long", async (t) => {
@@ -217,7 +220,7 @@ describe("an application that pins its users itself", { concurrency: 4 }, () => 
     assert.deepEqual([answer.status, answer.body.recorded], [200, false]);
     assert.equal(answer.headers.get("x-meridian-consistency"), "cookie-only");
     assert.equal(await read(here), "us-east pin");
-    assert.equal(await read(there), "eu-west latency");
+    assert.equal(await read(there), "eu-west priority");
     assert.equal(await read(there, { "x-meridian-token": answer.body.token ?? "" }), "us-east pin");
   });
 
@@ -251,7 +254,7 @@ describe("an application that pins its users itself", { concurrency: 4 }, () => 
     const cookie = await stage(t, { mode: "cookie" });
     const answer = await pin(cookie.here, ALICE);
     assert.deepEqual([answer.status, answer.body.recorded], [200, false]);
-    assert.equal(await read(cookie.there), "eu-west latency");
+    assert.equal(await read(cookie.there), "eu-west priority");
     assert.equal(await read(cookie.there, { "x-meridian-token": answer.body.token ?? "" }), "us-east pin");
     const off = await stage(t, { mode: "off" });
     assert.deepEqual((await pin(off.here, ALICE)).body, { recorded: false, windowMs: 0, token: null });
@@ -259,7 +262,7 @@ describe("an application that pins its users itself", { concurrency: 4 }, () => 
 
   test("in mode bounded every edge hears of it", async (t) => {
     const { here, there } = await stage(t, { mode: "bounded", staleness: "500ms" });
-    assert.equal(await read(there), "eu-west latency");
+    assert.equal(await read(there), "eu-west priority");
     assert.equal((await pin(here, ALICE)).body.recorded, true);
     await eventually(async () => (await read(there)) === "us-east pin", { withinMs: 2_000 });
   });

@@ -32,6 +32,7 @@ const SECRET = "a-secret-that-only-tests-use-0123456789";
 const NOT_RUN: readonly (readonly [RegExp, string])[] = [
   [/^npm (ci|test|start)\b/, "installs, or is what runs this test"],
   [/^npm (install|pack)\b/, "test/integration/package.test.ts does it"],
+  [/^meridian top\b/, "draws on a terminal; test/integration/cli-live.test.ts gives it one"],
   [/^docker\b/, "needs a container engine; test/integration/image.test.ts walks the Dockerfile without one"],
   [/^(kubectl|helm)\b/, "needs a cluster; test/unit/deploy-helm.test.ts checks what it would be sent"],
   [
@@ -45,7 +46,7 @@ const NOT_RUN: readonly (readonly [RegExp, string])[] = [
 ];
 
 /** What never ends by itself: it gets TERM, and has to end well then. */
-const ENDLESS = /^(npx )?meridian (serve|demo|top)\b|--watch|\/v1\/events|world-main\.ts/;
+const ENDLESS = /^(npx )?meridian (serve|demo)\b|--watch|\/v1\/events|world-main\.ts/;
 const ENDLESS_SECONDS = 3;
 
 /** What stands for something of the reader's own, and what it is here. */
@@ -74,7 +75,7 @@ const blocks = fencedBlocks();
 const documented = [...blocks.filter(({ language }) => /^(sh|console)$/.test(language)), ...runbookBlocks()];
 const reasonAgainst = (command: string) => NOT_RUN.find(([pattern]) => pattern.test(command))?.[1];
 
-describe("the commands of the documents", { concurrency: 3 }, () => {
+describe("the commands of the documents", { concurrency: 4 }, () => {
   let redis: RedisServer;
   let authority: Authority;
   const ran: string[] = [];

@@ -36,6 +36,7 @@ async function stage(
     const yaml = stringify({
       edge: { id },
       redis: { url: redis.url },
+      routing: { policy: "priority" },
       consistency: WINDOW,
       ...overrides,
       ...more,
@@ -48,8 +49,8 @@ async function stage(
 }
 
 const REGIONS: readonly RegionSetup[] = [
-  { id: "us-east", role: "writer", delayMs: 30 },
   { id: "eu-west", role: "replica", delayMs: 2 },
+  { id: "us-east", role: "writer", delayMs: 30 },
 ];
 
 /** Region, reason and what is said of consistency, as one line. */
@@ -84,7 +85,7 @@ describe("positions in the write log", { concurrency: 3 }, () => {
       [there, browser],
       [here, { "x-meridian-token": written.token, authorization: "Bearer alice" }],
     ] as const) {
-      await eventually(async () => (await ask(edge, "GET", "/items/a", headers)).said === "eu-west latency");
+      await eventually(async () => (await ask(edge, "GET", "/items/a", headers)).said === "eu-west priority");
       assert.equal((await ask(edge, "GET", "/items/a", headers)).version, 1);
     }
   });
@@ -103,7 +104,7 @@ describe("positions in the write log", { concurrency: 3 }, () => {
   test("a reader stays with the writer while its home is behind, and while it writes", async (t) => {
     const { world, here, there } = await stage(t, { health: { maxLag: "40s" } });
     await ask(here, "PUT", "/items/a");
-    await eventually(async () => (await ask(there, "GET", "/items/a")).said === "eu-west latency");
+    await eventually(async () => (await ask(there, "GET", "/items/a")).said === "eu-west priority");
     world.region("eu-west").freezeReplication();
     assert.equal((await ask(there, "PUT", "/items/a")).version, 2);
     const endAtMs = performance.now() + 2_500;
@@ -117,7 +118,7 @@ describe("positions in the write log", { concurrency: 3 }, () => {
   test("with the writer gone, a reader is served by a region that has what it wrote", async (t) => {
     const { world, there } = await stage(t);
     assert.equal((await ask(there, "PUT", "/items/a")).version, 1);
-    await eventually(async () => (await ask(there, "GET", "/items/a")).said === "eu-west latency");
+    await eventually(async () => (await ask(there, "GET", "/items/a")).said === "eu-west priority");
     await world.region("us-east").kill();
     const answers = await Promise.all(Array.from({ length: 10 }, () => ask(there, "GET", "/items/a")));
     for (const { said, version } of answers) assert.deepEqual([said.split(" ")[0], version], ["eu-west", 1]);

@@ -14,7 +14,7 @@ import { startTestEdge } from "../support/edge.ts";
 import { eventually } from "../support/eventually.ts";
 import { type RedisServer, startRedis } from "../support/redis.ts";
 import { acceptWebSockets } from "../support/websocket.ts";
-import { startWorld } from "../support/world.ts";
+import { NEAREST_FIRST, startWorld } from "../support/world.ts";
 
 const run = promisify(execFile);
 
@@ -25,7 +25,7 @@ type Stage = Awaited<ReturnType<typeof stage>>;
 
 /** Two edges before one world and one Redis. */
 async function stage(t: TestContext, { graceWindow = "30s", lagMs = 1_500 } = {}) {
-  const world: SimulatedWorld = await startWorld({ lagMs });
+  const world: SimulatedWorld = await startWorld({ regions: NEAREST_FIRST, lagMs });
   t.after(() => world.stop());
   const redis = await startRedis({ aged: true });
   t.after(() => redis.stop());
@@ -33,7 +33,7 @@ async function stage(t: TestContext, { graceWindow = "30s", lagMs = 1_500 } = {}
     const yaml = stringify({
       edge: { id },
       redis: { url: redis.url },
-      routing: { paths: [{ path: "/ws", as: "write" }] },
+      routing: { policy: "priority", paths: [{ path: "/ws", as: "write" }] },
       health: { maxLag: "2m" },
       consistency: { graceWindow, pinKeys: [KEY] },
     });
@@ -142,7 +142,7 @@ describe("what stays open", { concurrency: 3 }, () => {
   test("an event stream of a pinned user comes from the writer, and after the window from home", async (t) => {
     const { here, there } = await stage(t, { graceWindow: "3s" });
     const before = await listen(there);
-    assert.equal(before.from, "eu-west latency");
+    assert.equal(before.from, "eu-west priority");
     before.leave();
     const written = await fetch(`${here.httpUrl}/items/a`, { method: "PUT", headers: ALICE });
     await written.body?.cancel();
@@ -153,7 +153,7 @@ describe("what stays open", { concurrency: 3 }, () => {
       async () => {
         const again = await listen(there);
         again.leave();
-        return again.from === "eu-west latency";
+        return again.from === "eu-west priority";
       },
       { withinMs: 10_000 },
     );
@@ -169,11 +169,11 @@ describe("what stays open", { concurrency: 3 }, () => {
       writeOnMessage(world, pinning(staged));
       const socket = dial(here, "/chat", ALICE);
       assert.equal(await message(socket), "eu-west");
-      assert.equal(await read(there), "eu-west latency 0");
+      assert.equal(await read(there), "eu-west priority 0");
       socket.send("write");
       assert.equal(await message(socket), "written");
       for (const edge of [there, here]) assert.equal(await read(edge), "us-east pin 1");
-      assert.equal(await read(there, { authorization: "Bearer bob" }), "eu-west latency 0");
+      assert.equal(await read(there, { authorization: "Bearer bob" }), "eu-west priority 0");
       socket.terminate();
     });
 });
