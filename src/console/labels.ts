@@ -17,20 +17,22 @@ export interface Marker {
 const GAP = 12;
 
 /**
- * Where each marker's label goes: the first of eight places around it that meets neither another label, nor a marker, nor the
- * frame; the first of all when there is none. Markers that come first choose first.
+ * Where each marker's label goes: the first of eight places around it that meets neither the frame, nor another label, nor a dot;
+ * else one that hides a dot; the first of all when there is none. Markers that come first choose first. `dots` is whatever else is
+ * on the map.
  */
 export function placeLabels(
   markers: readonly Marker[],
   frame: Pick<Box, "width" | "height">,
+  dots: readonly Pick<Box, "x" | "y">[] = [],
 ): ReadonlyMap<string, Box> {
-  const dots = markers.map(({ x, y }) => ({ x: x - 7, y: y - 7, width: 14, height: 14 }));
+  const shown = [...markers, ...dots].map(({ x, y }) => ({ x: x - 7, y: y - 7, width: 14, height: 14 }));
   const placed = new Map<string, Box>();
   for (const marker of markers) {
-    const taken = [...placed.values(), ...dots];
     const inside = places(marker).filter((box) => within(box, frame));
-    const free = inside.find((box) => !taken.some((other) => meet(box, other)));
-    const found = free ?? inside[0] ?? places(marker)[0];
+    const clear = inside.filter((box) => ![...placed.values()].some((other) => meet(box, other)));
+    const free = clear.find((box) => !shown.some((dot) => meet(box, dot)));
+    const found = free ?? clear[0] ?? inside[0] ?? places(marker)[0];
     if (found !== undefined) placed.set(marker.id, found);
   }
   return placed;

@@ -103,12 +103,16 @@ function arc(from: Point, to: Point): string {
   return `M${from.x} ${from.y}Q${(from.x + to.x) / 2} ${Math.min(from.y, to.y) - bend} ${to.x} ${to.y}`;
 }
 
+function placedEdges() {
+  return (edges.value?.edges ?? []).flatMap(({ location, ...edge }) =>
+    location === null ? [] : [{ ...edge, at: project(location) }],
+  );
+}
+
 function EdgeMarks() {
-  const placed = edges.value?.edges.filter(({ location }) => location !== null) ?? [];
   return (
     <>
-      {placed.map(({ id, location, live, self }) => {
-        const { x, y } = project(location as Place);
+      {placedEdges().map(({ id, at: { x, y }, live, self }) => {
         const kind = live ? (self ? "edge self" : "edge") : "edge silent";
         return <path key={id} class={kind} d={`M${x} ${y - 12}l12 12-12 12-12-12z`} />;
       })}
@@ -145,7 +149,8 @@ function Labels({ spots, widthPx }: { readonly spots: readonly Spot[]; readonly 
       width: widthOf(spot, roomy, isWriter(spot)),
       height: roomy ? 40 : 22,
     }));
-  const boxes = placeLabels(markers, { width: widthPx, height: MAP.height * scale });
+  const dots = [...spots, ...placedEdges()].map(({ at: { x, y } }) => ({ x: x * scale, y: y * scale }));
+  const boxes = placeLabels(markers, { width: widthPx, height: MAP.height * scale }, dots);
   return (
     <>
       {named.map((spot) => {

@@ -152,6 +152,16 @@ describe("the map", () => {
         );
     }
   });
+
+  it("keeps labels off what else is on the map, as long as there is room", () => {
+    const marker = { id: "eu", x: 200, y: 100, width: 80, height: 30 };
+    const frame = { width: 400, height: 200 };
+    const at = (...dots: readonly { x: number; y: number }[]) => placeLabels([marker], frame, dots).get("eu");
+    assert.deepEqual(at(), { x: 212, y: 85, width: 80, height: 30 });
+    assert.deepEqual(at({ x: 230, y: 100 }), { x: 160, y: 58, width: 80, height: 30 });
+    const around = [60, 100, 140].flatMap((y) => [130, 200, 270].map((x) => ({ x, y })));
+    assert.deepEqual(at(...around), at(), "and else off other labels only");
+  });
 });
 
 describe("what was known of a user", () => {
