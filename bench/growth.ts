@@ -1,11 +1,10 @@
-import { readFileSync } from "node:fs";
 import type { Section } from "./document.ts";
 import { costs, type Say, type Series, type Variant } from "./growth-cost.ts";
 import { edgeSeries } from "./growth-edges.ts";
 import { crowdTable } from "./growth-memory.ts";
 import { localPins, pinSeries } from "./growth-pins.ts";
 import { startTable } from "./growth-start.ts";
-import { today } from "./machine.ts";
+import { descriptors, today } from "./machine.ts";
 import type { Options } from "./options.ts";
 import type { Cores } from "./process.ts";
 import { shapeOf } from "./shapes.ts";
@@ -68,8 +67,8 @@ function timesOf(series: string, { rounds, seconds }: Options): string {
 
 /** However many are open, the same number of requests is in flight: what is measured is what the others cost. */
 function connectionSeries(stage: Stage, options: Options, say: Say) {
-  const [, most] = /^Max open files +\S+ +(\d+)/m.exec(readFileSync("/proc/self/limits", "utf8")) ?? [];
-  const sizes = CONNECTIONS.filter((count) => count + MORE_DESCRIPTORS <= Number(most));
+  const most = descriptors();
+  const sizes = CONNECTIONS.filter((count) => count + MORE_DESCRIPTORS <= most);
   if (sizes.length < CONNECTIONS.length)
     say(`connections: only ${most} descriptors, so ${sizes.at(-1)} at most\n`);
   const variants = sizes.map((connections): Variant => {

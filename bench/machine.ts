@@ -1,8 +1,15 @@
 import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { cpus, release } from "node:os";
 
 export function today(): string {
   return new Date().toISOString().slice(0, 10);
+}
+
+/** How many a process may have open at most. */
+export function descriptors(): number {
+  const [, most] = /^Max open files +\S+ +(\d+)/m.exec(readFileSync("/proc/self/limits", "utf8")) ?? [];
+  return Number(most);
 }
 
 /** What was measured with, and on: each a few words. */
