@@ -104,11 +104,13 @@ function report(options: Options, played: readonly Played[], growth: readonly Se
   writeFileSync(markdown, merged(before, machineLine, sections, [...SHAPE_TITLES, ...GROWTH_TITLES]));
 }
 
-function sectionOf({ shape, results }: Played, { rounds }: Options): Section {
+function sectionOf({ shape, unable, results }: Played, { rounds }: Options): Section {
   const times = `${rounds} ${rounds === 1 ? "round" : "rounds"} of ${shape.seconds} s`;
+  const atOnce = `${shape.connections} ${shape.tool === "h2load" ? "streams" : "connections"}`;
+  const without = unable.length === 0 ? "" : ` Cannot do it: ${unable.join(", ")}.`;
   return {
     title: shape.title,
-    how: `${today()}, ${times}, ${shape.connections} ${shape.tool === "h2load" ? "streams" : "connections"}.`,
+    how: `${today()}, ${times}, ${atOnce}.${without}`,
     tables: tablesOf(results),
   };
 }

@@ -7,6 +7,8 @@ import type { Subject } from "./subjects.ts";
 /** What a shape came to, and what spoiled rounds of it. */
 export interface Played {
   readonly shape: Shape;
+  /** The subjects that cannot play it. */
+  readonly unable: readonly string[];
   readonly results: readonly Result[];
   readonly flaws: readonly string[];
 }
@@ -19,9 +21,11 @@ export async function playShape(
   rounds: number,
   say: (line: string) => void,
 ): Promise<Played> {
-  const able = subjects.filter(
-    ({ job, lacks }) => shape.jobs.includes(job) && !lacks.some((what) => what === shape.asks),
-  );
+  const asked = subjects.filter(({ job }) => shape.jobs.includes(job));
+  const isAble = ({ lacks }: Subject) => !lacks.some((what) => what === shape.asks);
+  const able = asked.filter(isAble);
+  const unable = asked.filter((subject) => !isAble(subject)).map(({ name }) => name);
+  if (unable.length > 0) say(`${shape.name}: left out, because they cannot do it: ${unable.join(", ")}\n`);
   const entrants: Entrant[] = [];
   const flaws: string[] = [];
   try {
@@ -45,6 +49,7 @@ export async function playShape(
   }
   return {
     shape,
+    unable,
     results: entrants.map(resultOf),
     flaws: [...flaws, ...entrants.flatMap((each) => each.flaws)],
   };
