@@ -65,7 +65,7 @@ async function visit(edge: Edge, options: Parameters<Browser["newContext"]>[0] =
         NEAREST,
       ),
     {
-      withinMs: 20_000,
+      withinMs: 60_000,
     },
   );
   context = await browser.newContext({ reducedMotion: "reduce", ...options });
