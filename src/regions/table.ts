@@ -335,7 +335,8 @@ export class RegionTable {
       const rules = { slowStartMs: this.#config.routing.slowStart, fence, drill };
       state.look(this.#admissions.get(state.id), rules, now);
     }
-    this.#rank = this.#ranked(states, now.nowMs);
+    // Who overtakes whom is a matter of dwells, so between two beats one probe needs no ranking of them all.
+    if (only === undefined || this.#beatMs === null) this.#rank = this.#ranked(states, now.nowMs);
     const regions = states.map(({ seen }) => seen);
     const before = this.#view;
     const view = viewOf(regions, this.#rank.order, writes);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { rulesOf } from "../../src/config/rules.ts";
 import type { Fault } from "../../src/errors.ts";
-import type { OperatorAdmission } from "../../src/regions/table.ts";
+import { BEAT_MS, type OperatorAdmission } from "../../src/regions/table.ts";
 import { lags } from "../../src/routing/lag.ts";
 import { configOf, TWO_REGIONS, World } from "./regions-world.ts";
 
@@ -207,7 +207,8 @@ test("after it a region passes another only after the dwell", () => {
   world.probes([2, 3], "pass 1ms");
   world.pass(9_750);
   assert.equal(world.table.view.nearest[0]?.id, "us-east");
-  world.pass(250);
+  // The dwell begins with the beat that notices.
+  world.pass(2 * BEAT_MS);
   assert.equal(world.table.view.nearest[0]?.id, "eu-west");
 });
 
