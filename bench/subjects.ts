@@ -67,8 +67,11 @@ const PEERS: readonly Subject[] = [
 
 /** In the order in which they are shown. */
 export const SUBJECTS: readonly Subject[] = [...MERIDIAN, ...PEERS];
-/** Those that are measured only when they are named: the sources as they are, without the build. */
-export const MORE_SUBJECTS: readonly Subject[] = [meridian("meridian-source", null, OFF, "src/main.ts")];
+/** Those that are measured only when they are named: the sources as they are, without the build; and what no proxy on Node can do without. */
+export const MORE_SUBJECTS: readonly Subject[] = [
+  meridian("meridian-source", null, OFF, "src/main.ts"),
+  scripted("floor", ["tls", "h2", "websocket", "close"]),
+];
 
 /** Which of its needs this machine lacks. */
 export function lacking({ needs }: Subject): readonly string[] {
