@@ -61,7 +61,7 @@ describe("drills by the admin API and the command line, at a lone edge", () => {
     assert.match(out, /\nthe drill \w{8} of eu-west \(drain\) has passed: its time was over\n/);
     assert.match(
       squeezed(out),
-      /\nEDGE {2}DETECTED .*\nedge-1 {2}0\.0 s {2}0\.0 s {2}unhurt {2}1 {2}0 {2}0 {2}0 {2}0\nall {2}/,
+      /\nEDGE {2}DETECTED .*\nedge-1 {2}0\.\d s {2}0\.\d s {2}unhurt {2}1 {2}0 {2}0 {2}0 {2}0\nall {2}/,
     );
     assert.equal(edge.table.view.byId.get("eu-west")?.admission, "open");
     await eventually(() => stream.seen.some(({ event }) => event === "drillEnded"));

