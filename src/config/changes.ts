@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
+import { AT_START } from "./at-start.ts";
 import { pemChanges } from "./pem-files.ts";
 import { redactedConfig } from "./redact.ts";
 import { type Config, writtenConfig } from "./schema.ts";
@@ -16,10 +17,6 @@ interface Sides {
   readonly shownBefore: unknown;
   readonly shownAfter: unknown;
 }
-
-/** Keys that are read once, at start: sockets, connections and names that others know this edge by. */
-const AT_START =
-  /^((workers|listen\.http|admin|redis|edge\.id|proxy\.maxHeaderBytes)(\.|$)|listen\.https($|\.(host|port)$))/;
 
 /** What differs, a line each: `regions.eu-west.weight: 100 -> 50`. Secrets are never shown, only that they changed. */
 export function configChanges(before: Config, after: Config): readonly string[] {

@@ -64,23 +64,22 @@ export function forward(
 ): Forwarding {
   const relay = new Relay(outgoing, res, clock, done);
   const { dispatcher, method, url, headers, body, servername } = outgoing;
-  if (res.destroyed) relay.fail(new ClientGone("the client left"));
-  else
-    try {
-      dispatcher.dispatch(
-        {
-          method: method as Dispatcher.HttpMethod,
-          path: url,
-          headers,
-          body: relay.upload === null ? null : body.sent(relay.upload),
-          headersTimeout: outgoing.responseTimeoutMs,
-          bodyTimeout: outgoing.idleTimeoutMs,
-          servername: servername ?? NO_SERVERNAME,
-        } as Dispatcher.DispatchOptions,
-        relay,
-      );
-    } catch (error) {
-      relay.fail(error as Error);
-    }
+  try {
+    if (res.destroyed) throw new ClientGone("the client left");
+    dispatcher.dispatch(
+      {
+        method: method as Dispatcher.HttpMethod,
+        path: url,
+        headers,
+        body: relay.upload === null ? null : body.sent(relay.upload),
+        headersTimeout: outgoing.responseTimeoutMs,
+        bodyTimeout: outgoing.idleTimeoutMs,
+        servername: servername ?? NO_SERVERNAME,
+      } as Dispatcher.DispatchOptions,
+      relay,
+    );
+  } catch (error) {
+    relay.fail(error as Error);
+  }
   return relay;
 }

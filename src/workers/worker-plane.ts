@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { Clock } from "../clock.ts";
+import { asStarted } from "../config/at-start.ts";
 import type { Config } from "../config/schema.ts";
 import type { Pins } from "../consistency/pins.ts";
 import type { Pid } from "../consistency/store.ts";
@@ -11,7 +12,6 @@ import { prepareSettings, type Settings } from "../proxy/settings.ts";
 import { TlsEnd } from "../proxy/tls.ts";
 import type { RegionTable } from "../regions/table.ts";
 import type { Populations } from "../routing/drain-estimate.ts";
-import { asStarted } from "./at-start.ts";
 import { endpointKey, type FromWorker } from "./messages.ts";
 import { Workers } from "./workers.ts";
 

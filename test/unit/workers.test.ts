@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { describe, it } from "node:test";
+import { asStarted } from "../../src/config/at-start.ts";
 import { restartOnly } from "../../src/config/changes.ts";
 import { parseConfig } from "../../src/config/load.ts";
 import type { Config } from "../../src/config/schema.ts";
@@ -9,7 +10,6 @@ import { type KnownEdge, quorumOn } from "../../src/fleet/edges.ts";
 import { aggregatorOf, leftBehind, type MetricValues, mergedText } from "../../src/observe/merged-metrics.ts";
 import type { ProbeOutcome } from "../../src/regions/probe.ts";
 import { RegionTable } from "../../src/regions/table.ts";
-import { asStarted } from "../../src/workers/at-start.ts";
 import { shareOf, workersOf } from "../../src/workers/shares.ts";
 
 const REGIONS =
