@@ -49,7 +49,7 @@ export interface KnownEdge extends EdgeReport {
 }
 
 /** Three questions, their time-outs, and room. */
-const LIVE_FOR_MS = 4_000;
+export const LIVE_FOR_MS = 4_000;
 
 /** The edges that have lately spoken, by name. What cannot be read is an edge of which nothing is known. */
 export function edgesIn(hash: SharedHash): readonly KnownEdge[] {

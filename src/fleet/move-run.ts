@@ -6,6 +6,8 @@ import {
   carriedOn,
   givenUp,
   handedToHook,
+  heardFromAll,
+  isSettled,
   LEASE_MS,
   letGo,
   type Move,
@@ -35,6 +37,9 @@ const CONFIRMED_WITHIN_MS = LEASE_MS / 2;
 const SILENT_FOR_MS = 1_000;
 /** How often a coordinator says that it lives. */
 const RENEW_MS = LEASE_MS / 5;
+/** Why nothing that is known of the edges proves anything. */
+const FORGOTTEN =
+  "the shared memory is young or was lost, and not every edge can have said yet that it holds writes; try again, or force, which may lose some";
 /** Of a region that says nothing: then every earlier position counts as lost. */
 const NOWHERE = "0".repeat(16);
 
@@ -148,13 +153,24 @@ export class MoveRun {
 
   async #hold(move: Move): Promise<void> {
     const withinMs = this.#isLossy(move) ? FORCED_WITHIN_MS : this.#beforeHookMs();
-    const waiting = () => edgesIn(this.#parts.hash).filter((edge) => edge.live && !isStill(edge, move));
-    await this.#until(withinMs, () => waiting().length === 0);
-    const [late] = waiting();
-    if (late !== undefined && this.#parts.hash.heardMsAgo() > SILENT_FOR_MS)
+    await this.#until(withinMs, () => this.#whyNotStill(move) === null);
+    const why = this.#whyNotStill(move);
+    if (why !== null && this.#parts.hash.heardMsAgo() > SILENT_FOR_MS)
       throw new SharedAway("nobody can say any more that he holds his writes");
-    if (late !== undefined && !this.#isLossy(move)) throw new NotMoved(whyLate(late, move));
-    await this.#advance(carriedOn(move.id, this.#self, { step: "catch-up" }));
+    if (why !== null && !this.#isLossy(move)) throw new NotMoved(why);
+    await this.#advance(this.#heardFromAll(move, carriedOn(move.id, this.#self, { step: "catch-up" })));
+  }
+
+  /** Why a write may still reach the old region; null when every edge says that it sends none. */
+  #whyNotStill(move: Move): string | null {
+    const { hash, topology } = this.#parts;
+    if (!isSettled(topology.get(), hash.nowMs())) return FORGOTTEN;
+    const late = edgesIn(hash).find((edge) => edge.live && !isStill(edge, move));
+    return late === undefined ? null : whyLate(late, move);
+  }
+
+  #heardFromAll(move: Move, step: Transition): Transition {
+    return this.#isLossy(move) ? step : heardFromAll(move.id, this.#self, step);
   }
 
   /** What either region said before all writes were held proves nothing, so both are heard anew, the old one first. */
@@ -169,7 +185,8 @@ export class MoveRun {
       if (this.#isLossy(move) || (isHeard && hasAllOf(target, byId.get(move.from)))) {
         const at = target?.applied?.at ?? null;
         const step = hook() === null ? "verify" : "hook";
-        return await this.#advance(handedToHook(move.id, this.#self, step, at));
+        const handed = handedToHook(move.id, this.#self, step, at);
+        return await this.#advance(this.#heardFromAll(move, handed));
       }
       if (performance.now() > endAtMs)
         throw new NotMoved(`${move.to} has not caught up with ${move.from}; force would lose what it lacks`);

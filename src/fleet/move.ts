@@ -1,3 +1,4 @@
+import { LIVE_FOR_MS } from "./edges.ts";
 import type { Topology } from "./topology.ts";
 
 /**
@@ -45,9 +46,9 @@ export type Transition = (topology: Topology, nowMs: number) => Topology | null;
 export const LEASE_MS = 5_000;
 /**
  * For so long after a memory was born, or was found lost and put back, nobody moves anything: an edge that knows better asks
- * once a second, and says so.
+ * once a second, and says so. Whoever has not spoken by then is reckoned with no more.
  */
-export const SETTLED_AFTER_MS = 2_000;
+export const SETTLED_AFTER_MS = LIVE_FOR_MS;
 
 /** Begins a move, unless one is under way, the epoch is another, or the memory is too young to be believed. */
 export function begun(move: Move, epoch: number): Transition {
@@ -71,6 +72,15 @@ export function carriedOn(
     ...topology,
     move: { ...move, ...change, leaseUntilMs: nowMs + LEASE_MS },
   }));
+}
+
+/**
+ * A step that rests on what every edge has said. A memory that was lost has lost that too, and an edge that has not spoken
+ * again yet may have writes under way: then all are heard again.
+ */
+export function heardFromAll(id: string, by: string, step: Transition): Transition {
+  const again = carriedOn(id, by, { step: "hold" });
+  return (topology, nowMs) => (isSettled(topology, nowMs) ? step : again)(topology, nowMs);
 }
 
 /** The step from which there is no way back but by looking: the move gets an epoch that no other has had. */

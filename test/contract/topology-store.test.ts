@@ -5,6 +5,7 @@ import {
   carriedOn,
   givenUp,
   handedToHook,
+  heardFromAll,
   LEASE_MS,
   lapsed,
   letGo,
@@ -156,6 +157,13 @@ describe("a change of the topology", () => {
     ],
   ];
   for (const [name, next, done] of rows) it(name, () => assert.equal(next !== null, done));
+
+  it("hears all edges again when the memory was lost after they had spoken", () => {
+    const step = heardFromAll("a-move", "one", handedToHook("a-move", "one", "hook", null));
+    const stepIn = (bornMs: number) => step({ ...held({ step: "catch-up" }), bornMs }, nowMs)?.move?.step;
+    assert.equal(stepIn(nowMs - SETTLED_AFTER_MS), "hook");
+    assert.equal(stepIn(nowMs - SETTLED_AFTER_MS + 1), "hold");
+  });
 
   it("doubles the hold-down of failovers that follow each other, up to a limit, and forgets them", () => {
     const lengths: number[] = [];

@@ -20,6 +20,8 @@ interface Stage {
   readonly edges: readonly Edge[];
   /** The ways of the edges to Redis. */
   readonly links: readonly Link[];
+  /** Redis loses what the fleet agreed on, and who is in it. */
+  readonly forget: () => Promise<unknown>;
 }
 
 const IDS = ["us", "eu", "ap"] as const;
@@ -70,7 +72,8 @@ async function stage(t: TestContext, failover: object = {}, more: object = {}): 
   };
   const edges = await Promise.all(links.map(({ ownPort }, n) => start(`edge-${n}`, ownPort)));
   const [us, eu, ap] = regions as [DatabaseRegion, DatabaseRegion, DatabaseRegion];
-  return { us, eu, ap, hook, edges, links };
+  const forget = () => redis.command("DEL meridian:topology");
+  return { us, eu, ap, hook, edges, links, forget };
 }
 
 async function ask(edge: Edge, method: Dispatcher.HttpMethod): Promise<string> {
@@ -218,6 +221,31 @@ describe("the write region of a fleet", { concurrency: 3 }, () => {
       "the old database takes no writes any more, and the new one does",
     );
     assert.deepEqual([us.writes.length, eu.writes.length], [0, 1]);
+  });
+
+  test("a write that is under way is waited for when Redis has lost who sends it", async (t) => {
+    const { us, eu, hook, edges, links, forget } = await stage(t);
+    const body = new PassThrough();
+    body.write("a");
+    const slow = request(`${edges[2]?.httpUrl}/slow`, { method: "POST", body });
+    await eventually(async () => {
+      const { json } = await call(edges[0], "GET", "/v1/edges");
+      assert.equal(json.edges.find(({ id }: { id: string }) => id === "edge-2").writesUnderWay, 1);
+    });
+    const moving = move(edges[0]);
+    await eventually(() => edges.every((edge) => edge.table.view.moving));
+    links[2]?.stall();
+    await forget();
+    // Who is left says that it holds its writes, time and again.
+    await sleep(1_200);
+    const before = hook.calls.length;
+    links[2]?.mend();
+    body.end("b");
+    assert.equal((await slow).statusCode, 200);
+    eu.position = us.position;
+    assert.equal((await moving).status, 200);
+    assert.deepEqual([before, us.writes], [0, [1]]);
+    assert.equal(hook.calls[0]?.position, us.at, "the new region had it before it was promoted");
   });
 
   test("a write whose answer is an event stream is waited for until its head", async (t) => {
