@@ -2,7 +2,7 @@ import { systemClock } from "./clock.ts";
 import { formatProblem, loadConfigFile } from "./config/load.ts";
 import { formatWarning, type TextSink } from "./config/validate.ts";
 import { type Edge, startEdge } from "./edge.ts";
-import { keepGarbageYoung } from "./garbage.ts";
+import { suitGarbageToRequests } from "./garbage.ts";
 import { scrubbed } from "./observe/error-fields.ts";
 import { createLogger, type Logger } from "./observe/log.ts";
 import { LogSink } from "./observe/sink.ts";
@@ -19,7 +19,7 @@ const OVERDUE_MS = 5_000;
  * reloads the configuration. Resolves to the exit status: 0 after a stop, 1 when it could not start or had to give up.
  */
 export async function serveCommand(file: string, err: TextSink): Promise<0 | 1> {
-  keepGarbageYoung();
+  suitGarbageToRequests();
   const loaded = await loadConfigFile(file, process.env);
   for (const warning of loaded.warnings) err.write(`${formatWarning(file, warning)}\n`);
   if (!loaded.ok) {

@@ -1,4 +1,5 @@
 import type { EventBus, RequestRecord } from "../events.ts";
+import { KeptRecord } from "./kept-record.ts";
 
 /** How many requests an edge remembers. */
 const CAPACITY = 10_000;
@@ -9,26 +10,27 @@ const CAPACITY = 10_000;
  * keeping one took 1 % of an edge's time.
  */
 export class DecisionRing {
-  readonly #slots: RequestRecord[] = [];
+  readonly #slots: KeptRecord[] = [];
+  readonly #numbers: Float64Array;
   readonly #capacity: number;
   readonly #close: () => void;
   #next = 0;
 
   constructor(events: EventBus, capacity = CAPACITY) {
     this.#capacity = capacity;
+    this.#numbers = KeptRecord.numbersOf(capacity);
     const add = (record: RequestRecord) => this.#add(record);
     events.on("requestDone", add);
     this.#close = () => events.off("requestDone", add);
   }
 
   get(id: string): RequestRecord | null {
-    for (const record of this.#latestFirst()) if (record.id === id) return record;
-    return null;
+    return this.#latestFirst().find((kept) => kept.id === id)?.record ?? null;
   }
 
   /** Up to `count` requests, the latest first. */
   recent(count: number): readonly RequestRecord[] {
-    return [...this.#latestFirst().take(count)];
+    return [...this.#latestFirst().take(count)].map(({ record }) => record);
   }
 
   close(): void {
@@ -36,14 +38,16 @@ export class DecisionRing {
   }
 
   #add(record: RequestRecord): void {
-    this.#slots[this.#next] = record;
+    const slot = this.#slots[this.#next] ?? new KeptRecord(this.#numbers, this.#next);
+    slot.keep(record);
+    this.#slots[this.#next] = slot;
     this.#next = (this.#next + 1) % this.#capacity;
   }
 
-  *#latestFirst(): Generator<RequestRecord> {
+  *#latestFirst(): Generator<KeptRecord> {
     for (let back = 1; back <= this.#slots.length; back++) {
-      const record = this.#slots[(this.#next - back + this.#capacity) % this.#capacity];
-      if (record !== undefined) yield record;
+      const kept = this.#slots[(this.#next - back + this.#capacity) % this.#capacity];
+      if (kept !== undefined) yield kept;
     }
   }
 }

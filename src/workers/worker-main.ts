@@ -1,5 +1,5 @@
 import { systemClock } from "../clock.ts";
-import { keepGarbageYoung } from "../garbage.ts";
+import { suitGarbageToRequests } from "../garbage.ts";
 import { scrubbed } from "../observe/error-fields.ts";
 import { createLogger } from "../observe/log.ts";
 import { LogSink } from "../observe/sink.ts";
@@ -17,7 +17,7 @@ const FLUSH_MS = 500;
 /** After a storm of uncaught errors: what is in flight may end. */
 const STORM_GRACE_MS = 5_000;
 
-keepGarbageYoung();
+suitGarbageToRequests();
 const sink = new LogSink(process.stdout);
 // A terminal and a service manager send signals to every process; the primary says what follows of them.
 for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, () => {});
