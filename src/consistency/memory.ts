@@ -1,6 +1,5 @@
 import type { Clock } from "../clock.ts";
-import type { Hold } from "../routing/hold.ts";
-import { newestOfEach } from "../routing/hold.ts";
+import { BY_WRITER, type Hold, newestOfEach } from "../routing/hold.ts";
 import type { Position } from "../routing/position.ts";
 import {
   EPOCHS_KEPT,
@@ -8,6 +7,7 @@ import {
   type Held,
   holdOf,
   isIn,
+  isPlain,
   isShared,
   MAX_WRITES_PER_USER,
   type Pid,
@@ -18,6 +18,9 @@ import {
 
 /** Deadlines of a user's writes, by writeId, in the clock's monotonic milliseconds. */
 type Deadlines = Map<string, number>;
+
+/** Of a user who is not known. */
+const NO_WRITES: Deadlines = new Map();
 
 interface User {
   readonly writes: Deadlines;
@@ -101,8 +104,25 @@ export class MemoryPinStore implements PinStore {
 
   /** What holds these users, without a promise; null when nothing does. */
   holdNow(pids: readonly Pid[]): Hold | null {
-    if (!pids.some((pid) => this.#users.has(pid))) return null;
     const now = this.#clock.now();
+    const told = this.#toldNow(pids, now);
+    if (told === "nothing") return null;
+    return told === "held" ? BY_WRITER : this.#holdAt(pids, now);
+  }
+
+  /** How much there is to know of what holds these users: nothing, that they are held, or more than that. */
+  #toldNow(pids: readonly Pid[], now: number): "nothing" | "held" | "more" {
+    let told: "nothing" | "held" = "nothing";
+    for (const pid of pids)
+      for (const [member, deadline] of this.#users.get(pid)?.writes ?? NO_WRITES) {
+        if (deadline <= now) continue;
+        if (!isPlain(member)) return "more";
+        told = "held";
+      }
+    return told;
+  }
+
+  #holdAt(pids: readonly Pid[], now: number): Hold {
     const live: (readonly [writeId: string, deadline: number])[] = [];
     const positions: Position[] = [];
     for (const pid of pids) {
@@ -111,7 +131,6 @@ export class MemoryPinStore implements PinStore {
       for (const write of user.writes) if (write[1] > now) live.push(write);
       if ((user.writes.get(POSITIONED) ?? now) > now) positions.push(...user.positions);
     }
-    if (live.length === 0) return null;
     const latestFirst = live.sort(([, one], [, other]) => other - one);
     return holdOf(
       latestFirst.map(([writeId]) => writeId),

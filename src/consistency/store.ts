@@ -68,6 +68,11 @@ export function isShared(member: string): boolean {
   return member === POSITIONED || member === FOLDED || member.startsWith(`${FOLDED}${IN_REGION}`);
 }
 
+/** Whether this member says only that its user is held, which is what most of them are asked for. */
+export function isPlain(member: string): boolean {
+  return member !== POSITIONED && !member.includes(IN_REGION);
+}
+
 /** What these live members, that which ends last first, and positions hold a user to. */
 export function holdOf(members: readonly string[], positions: readonly Position[]): Hold {
   const regions = members.flatMap((member) => member.split(IN_REGION).slice(1));
