@@ -6,7 +6,7 @@ import { type Counted, type CountedLine, type Load, parseCounted } from "./wrk.t
 
 const LUA = path.join(import.meta.dirname, "load", "rate.lua");
 const CLIENT = path.join(import.meta.dirname, "load-client.ts");
-const RATE_WARM_UP_SECONDS = 1;
+const RATE_WARM_UP_SECONDS = 4;
 
 /** What `load-client.ts` is told to do. */
 export interface Order {

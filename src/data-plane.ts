@@ -16,6 +16,7 @@ import { Router } from "./proxy/router.ts";
 import { EdgeServer, type Handlers, type Sharing } from "./proxy/server.ts";
 import { Sessions } from "./proxy/sessions.ts";
 import { prepareSettings, type Settings } from "./proxy/settings.ts";
+import { Timeouts } from "./proxy/timeouts.ts";
 import { TunnelHandler } from "./proxy/tunnel.ts";
 import type { WriteGate } from "./proxy/write-gate.ts";
 import type { RegionTable } from "./regions/table.ts";
@@ -59,6 +60,7 @@ export class DataPlane {
   readonly #sessions: Sessions;
   readonly #edgeId: string;
   readonly #tracing: Tracing;
+  readonly #timeouts = new Timeouts();
   #settings: Settings;
   #isStopping = false;
   /** Aborted when what is still open is to be cut. */
@@ -83,8 +85,8 @@ export class DataPlane {
     const router = new Router(shared);
     const pinEndpoint = new PinEndpoint(shared);
     this.streams = new LongLived({ clock, chance: Math.random, isClosed });
-    const { streams } = this;
-    this.#requests = new RequestHandler({ ...shared, router, pinEndpoint, gates: this.#gates, streams });
+    const own = { gates: this.#gates, streams: this.streams, timeouts: this.#timeouts };
+    this.#requests = new RequestHandler({ ...shared, router, pinEndpoint, ...own });
     this.tunnels = new TunnelHandler({ ...shared, router, isClosed });
     this.limits = new ConnectionLimits(config, {
       events,
@@ -166,6 +168,7 @@ export class DataPlane {
     await Promise.race([this.#requests.idle(), hurried]);
     clearTimeout(cut);
     this.overload.close();
+    this.#timeouts.close();
     await this.#tracing.close();
   }
 

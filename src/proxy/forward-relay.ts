@@ -1,14 +1,15 @@
-import type { Dispatcher } from "undici";
+import { type Dispatcher, errors } from "undici";
 import type { Clock } from "../clock.ts";
 import type { ConnectionHandler, UsedConnection } from "../regions/connection.ts";
 import type { AttemptResult } from "./carrier.ts";
 import { isEventStream } from "./event-stream.ts";
 import { BadHead, ClientGone, ClientStalled, CutOff, causeOf, faultOf, WriterMoved } from "./faults.ts";
-import type { Forwarding, Outgoing } from "./forward.ts";
+import type { Forwarding, ForwardParts, Outgoing } from "./forward.ts";
 import { Delivery, type Source } from "./forward-delivery.ts";
 import { endsWithConnection, isOverHttp2, rawHeadersOf, sound, unsound } from "./forward-head.ts";
 import { type HeaderList, readRegionHead } from "./headers.ts";
 import type { InboundResponse } from "./inbound.ts";
+import type { Timeouts, Waiting } from "./timeouts.ts";
 import { Upload, type UploadTerms } from "./upload.ts";
 
 /** Interim answers before the answer; each restarts the time-out, so that without an end there would be none. */
@@ -18,11 +19,12 @@ const MAX_INTERIM = 32;
  * Carries one answer from undici's parser to its delivery. Three parties may end it at any moment: the region, the
  * client, and the hold on the head; all of them end in {@link Relay.#finish}, once.
  */
-export class Relay implements ConnectionHandler, Source, Forwarding {
+export class Relay implements ConnectionHandler, Source, Forwarding, Waiting {
   readonly upload: Upload | null;
   readonly #outgoing: Outgoing;
   readonly #res: InboundResponse;
   readonly #clock: Clock;
+  readonly #timeouts: Timeouts;
   readonly #done: (result: AttemptResult) => void;
   readonly #startedAtMs: number;
   readonly #delivery: Delivery;
@@ -33,6 +35,11 @@ export class Relay implements ConnectionHandler, Source, Forwarding {
   /** Whether the connection has carried a request before, and no byte of an answer to this one. */
   #maybeStale = false;
   #interim = 0;
+  /** Whether its time-outs are kept here. */
+  #isTimed = false;
+  /** When the region last moved, in {@link Timeouts.awakeMs}. */
+  #movedAtMs = 0;
+  #isPaused = false;
   /** Whether the answer's end is the connection's. */
   #endless = false;
   /** Whether it is an event stream, whose client comes again when it ends. */
@@ -46,10 +53,16 @@ export class Relay implements ConnectionHandler, Source, Forwarding {
   /** Runs while an answer is read that nobody waits for. */
   #abandoned: NodeJS.Timeout | null = null;
 
-  constructor(outgoing: Outgoing, res: InboundResponse, clock: Clock, done: (result: AttemptResult) => void) {
+  constructor(
+    outgoing: Outgoing,
+    res: InboundResponse,
+    { clock, timeouts }: ForwardParts,
+    done: (result: AttemptResult) => void,
+  ) {
     this.#outgoing = outgoing;
     this.#res = res;
     this.#clock = clock;
+    this.#timeouts = timeouts;
     this.#done = done;
     this.#startedAtMs = clock.now();
     this.#delivery = new Delivery(outgoing, res, clock, this);
@@ -71,7 +84,29 @@ export class Relay implements ConnectionHandler, Source, Forwarding {
     else {
       this.#controller = controller;
       this.#outgoing.body.sending();
+      if (!this.#isTimed) return;
+      this.#moved();
+      this.#timeouts.add(this);
     }
+  }
+
+  /** Its time-outs are kept here, from when it is sent. */
+  timed(): void {
+    this.#isTimed = true;
+  }
+
+  look(awakeMs: number): void {
+    const { responseTimeoutMs, idleTimeoutMs } = this.#outgoing;
+    const limitMs = this.#status === null ? responseTimeoutMs : idleTimeoutMs;
+    if (this.#isPaused || limitMs === 0 || awakeMs - this.#movedAtMs <= limitMs) return;
+    const controller = this.#controller;
+    const late = this.#status === null ? new errors.HeadersTimeoutError() : new errors.BodyTimeoutError();
+    this.onResponseError(controller, late);
+    controller?.abort(late);
+  }
+
+  #moved(): void {
+    this.#movedAtMs = this.#timeouts.awakeMs;
   }
 
   /** The first byte of an answer, interim ones included. */
@@ -86,6 +121,7 @@ export class Relay implements ConnectionHandler, Source, Forwarding {
     statusText = "",
   ): void {
     if (this.#phase === "over") return;
+    this.#moved();
     if (status < 200) {
       this.#interimAnswer(status, parsed);
       return;
@@ -111,11 +147,12 @@ export class Relay implements ConnectionHandler, Source, Forwarding {
       this.#begin(statusText, head);
       return;
     }
-    controller.pause();
+    this.pause();
     head.then((headers) => this.#begin(statusText, headers)).catch((error: Error) => this.fail(error));
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.#moved();
     this.#outgoing.count(chunk.length);
     if (this.#res.destroyed) return;
     if (this.#phase === "holding") this.#held.push(chunk);
@@ -157,10 +194,13 @@ export class Relay implements ConnectionHandler, Source, Forwarding {
   }
 
   pause(): void {
+    this.#isPaused = true;
     this.#controller?.pause();
   }
 
   resume(): void {
+    this.#isPaused = false;
+    this.#moved();
     this.#controller?.resume();
   }
 
@@ -215,6 +255,7 @@ export class Relay implements ConnectionHandler, Source, Forwarding {
   #finish(error: Error | null): void {
     if (this.#phase === "over") return;
     this.#phase = "over";
+    if (this.#isTimed) this.#timeouts.delete(this);
     this.#delivery.over({ isWhole: error === null });
     if (this.#abandoned !== null) clearTimeout(this.#abandoned);
     for (const place of this.#outgoing.places) place.leave();

@@ -7,6 +7,7 @@ import { Relay } from "./forward-relay.ts";
 import type { Place } from "./gate.ts";
 import type { HeaderList, RegionHead } from "./headers.ts";
 import type { InboundResponse } from "./inbound.ts";
+import type { Timeouts } from "./timeouts.ts";
 import type { UploadTerms } from "./upload.ts";
 
 /**
@@ -45,6 +46,11 @@ export interface Outgoing {
   readonly streams: (close: () => void) => () => void;
 }
 
+export interface ForwardParts {
+  readonly clock: Clock;
+  readonly timeouts: Timeouts;
+}
+
 /** An attempt under way. */
 export interface Forwarding {
   /** To be told when the client's side is closed: it has left, or has its answer. */
@@ -59,21 +65,25 @@ export interface Forwarding {
 export function forward(
   outgoing: Outgoing,
   res: InboundResponse,
-  clock: Clock,
+  parts: ForwardParts,
   done: (result: AttemptResult) => void,
 ): Forwarding {
-  const relay = new Relay(outgoing, res, clock, done);
-  const { dispatcher, method, url, headers, body, servername } = outgoing;
+  const relay = new Relay(outgoing, res, parts, done);
+  const { dispatcher, method, url, headers, servername } = outgoing;
   try {
     if (res.destroyed) throw new ClientGone("the client left");
+    const body = relay.upload === null ? null : outgoing.body.sent(relay.upload);
+    // Whether a body that comes by and by waits for the client or for the region is known where it is written.
+    const isTimedByUs = body === null || Buffer.isBuffer(body);
+    if (isTimedByUs) relay.timed();
     dispatcher.dispatch(
       {
         method: method as Dispatcher.HttpMethod,
         path: url,
         headers,
-        body: relay.upload === null ? null : body.sent(relay.upload),
-        headersTimeout: outgoing.responseTimeoutMs,
-        bodyTimeout: outgoing.idleTimeoutMs,
+        body,
+        headersTimeout: isTimedByUs ? 0 : outgoing.responseTimeoutMs,
+        bodyTimeout: isTimedByUs ? 0 : outgoing.idleTimeoutMs,
         servername: servername ?? NO_SERVERNAME,
       } as Dispatcher.DispatchOptions,
       relay,

@@ -1,11 +1,10 @@
-import type { Clock } from "../clock.ts";
 import type { Fault } from "../errors.ts";
 import type { RequestRecord } from "../events.ts";
 import type { Endpoint } from "../regions/table.ts";
 import { RequestBody } from "./body.ts";
 import { type AttemptResult, type Carrier, unreached, unsent } from "./carrier.ts";
 import type { Exchange } from "./exchange.ts";
-import { type Forwarding, forward, type Outgoing } from "./forward.ts";
+import { type Forwarding, type ForwardParts, forward, type Outgoing } from "./forward.ts";
 import type { Place } from "./gate.ts";
 import type { Comer, Gates } from "./gates.ts";
 import { isCall, takesTrailers } from "./grpc.ts";
@@ -22,8 +21,7 @@ const BODY_WITHIN_MS = 250;
 /** After these nobody can be sure where the next request begins, or there is none to come. */
 const ENDS_CONNECTION: ReadonlySet<Fault> = new Set(["bad_request", "not_implemented", "request_timeout"]);
 
-export interface HttpCarrierParts extends ResponseParts {
-  readonly clock: Clock;
+export interface HttpCarrierParts extends ResponseParts, ForwardParts {
   readonly gates: Gates;
   /** Event streams that are open. */
   readonly streams: LongLived;
@@ -153,7 +151,7 @@ export class HttpCarrier implements Carrier {
     return new Promise((resolve, reject) => {
       try {
         const outgoing = this.#outgoing(exchange, endpoint, places);
-        this.#forwarding = forward(outgoing, this.#res, this.#parts.clock, resolve);
+        this.#forwarding = forward(outgoing, this.#res, this.#parts, resolve);
       } catch (error) {
         for (const place of places) place.leave();
         reject(error);

@@ -82,6 +82,7 @@ export class Http2Call implements Dispatcher.DispatchController {
   /** Ends it from our side; also when nobody has taken it yet. */
   abort(reason: Error): void {
     if (this.#isOver) return;
+    if (isTimeout(reason)) this.#carrier?.suspect();
     this.aborted = true;
     this.reason = reason;
     this.#fail(reason);
@@ -202,9 +203,8 @@ export class Http2Call implements Dispatcher.DispatchController {
   }
 
   #late(): void {
-    this.#carrier?.suspect();
     const { HeadersTimeoutError, BodyTimeoutError } = errors;
-    this.#fail(this.rawHeaders === null ? new HeadersTimeoutError() : new BodyTimeoutError());
+    this.abort(this.rawHeaders === null ? new HeadersTimeoutError() : new BodyTimeoutError());
   }
 
   /** @param isUntouched the other side has done nothing about it */
@@ -248,6 +248,11 @@ function cut(stream: ClientHttp2Stream): void {
 
 function isUntouched({ rstCode }: ClientHttp2Stream): boolean {
   return rstCode === constants.NGHTTP2_REFUSED_STREAM;
+}
+
+/** Whether nothing was heard, be it that we looked after the time or whoever sent the request did. */
+function isTimeout(error: Error): boolean {
+  return error instanceof errors.HeadersTimeoutError || error instanceof errors.BodyTimeoutError;
 }
 
 function ignore(): void {}

@@ -177,6 +177,30 @@ describe("when something goes wrong", { concurrency: 4 }, () => {
     req.destroy();
   });
 
+  test("a region that falls silent in its answer is cut, and one that says something now and then is not", async (t) => {
+    const main: RequestListener = (req, res) => {
+      res.write("begun");
+      if (req.url === "/silent") return;
+      const said = setInterval(() => res.write("."), 400);
+      setTimeout(() => {
+        clearInterval(said);
+        res.end("done");
+      }, 3_500);
+    };
+    const { edge, records } = await scripted(t, { main }, { proxy: { idleTimeout: "1s" } });
+    const read = async (path: string) => (await request(`${edge.httpUrl}${path}`)).body.text();
+    const silent = read("/silent").catch((error: Error) => error.name);
+    assert.match(await read("/slow"), /^begun\.+done$/);
+    assert.deepEqual(
+      records.map(({ path, fault, complete }) => [path, fault, complete]),
+      [
+        ["/silent", "response_timeout", false],
+        ["/slow", null, true],
+      ],
+    );
+    assert.notEqual(await silent, "begun");
+  });
+
   test("a write with nowhere else to go spends no retry", async (t) => {
     const world = await scripted(t, { main: ok, far: ok });
     await world.regions.main?.stop();

@@ -4,7 +4,7 @@ import { constants, type ServerHttp2Stream } from "node:http2";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import { describe, type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Dispatcher } from "undici";
+import { type Dispatcher, errors } from "undici";
 import { createPool, type PoolSettings, type RequestPool } from "../../src/regions/pool.ts";
 import { transportOf } from "../../src/regions/transport.ts";
 import { eventually } from "../support/eventually.ts";
@@ -306,6 +306,22 @@ describe("the pool of a region over HTTP/2", { concurrency: 4 }, () => {
     await eventually(() => assert.ok(sockets[0]?.destroyed || sockets[0]?.readableEnded));
     await ask(pool, { headersTimeout: 100 });
     assert.equal(sockets.length, 2);
+  });
+
+  test("so it is when whoever has sent the request has waited for long enough", async (t) => {
+    const sockets: Socket[] = [];
+    const dead = createServer((socket) => void sockets.push(socket.on("error", () => {}).resume()));
+    await once(dead.listen(0, "127.0.0.1"), "listening");
+    t.after(() => {
+      for (const socket of sockets) socket.destroy();
+      dead.close();
+    });
+    const pool = poolTo(t, (dead.address() as AddressInfo).port);
+    const late = new errors.HeadersTimeoutError();
+    const started = (controller: Dispatcher.DispatchController) =>
+      void sleep(100).then(() => controller.abort(late));
+    assert.equal((await ask(pool, { started })).error, late);
+    await eventually(() => assert.ok(sockets[0]?.destroyed || sockets[0]?.readableEnded));
   });
 
   test("nobody at the port, nobody who takes connections, and nobody who speaks HTTP/2 are told apart", async (t) => {
