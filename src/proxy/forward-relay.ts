@@ -1,4 +1,5 @@
 import { type Dispatcher, errors } from "undici";
+import { NOWHERE } from "../bag.ts";
 import type { Clock } from "../clock.ts";
 import type { ConnectionHandler, UsedConnection } from "../regions/connection.ts";
 import type { AttemptResult } from "./carrier.ts";
@@ -21,6 +22,7 @@ const MAX_INTERIM = 32;
  */
 export class Relay implements ConnectionHandler, Source, Forwarding, Waiting {
   readonly upload: Upload | null;
+  place = NOWHERE;
   readonly #outgoing: Outgoing;
   readonly #res: InboundResponse;
   readonly #clock: Clock;
@@ -255,7 +257,7 @@ export class Relay implements ConnectionHandler, Source, Forwarding, Waiting {
   #finish(error: Error | null): void {
     if (this.#phase === "over") return;
     this.#phase = "over";
-    if (this.#isTimed) this.#timeouts.delete(this);
+    this.#timeouts.delete(this);
     this.#delivery.over({ isWhole: error === null });
     if (this.#abandoned !== null) clearTimeout(this.#abandoned);
     for (const place of this.#outgoing.places) place.leave();

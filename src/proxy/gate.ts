@@ -1,3 +1,5 @@
+import { Bag, type Bagged, NOWHERE } from "../bag.ts";
+
 /** What a request asks of a gate. */
 export interface Wish {
   /** How many may be inside. A reload may change it; what the last to come knew counts. */
@@ -18,7 +20,8 @@ const ARRIVING_SHARE = 0.5;
 const STALLED_MS = 5_000;
 
 /** One place inside. */
-export class Place {
+export class Place implements Bagged {
+  place = NOWHERE;
   readonly #gate: Gate;
   /** Whether it is one of those for bodies that have not arrived. */
   arriving: boolean;
@@ -63,7 +66,7 @@ interface Waiter {
 
 /** Lets so many in at a time, and the others wait in the order in which they came. */
 export class Gate {
-  readonly #inside = new Set<Place>();
+  readonly #inside = new Bag<Place>();
   /** Two queues, so that those who may not enter yet hold up nobody who may. */
   readonly #ready = new Set<Waiter>();
   readonly #arriving = new Set<Waiter>();

@@ -1,8 +1,10 @@
+import { Bag, type Bagged } from "../bag.ts";
+
 /** By up to two of these a time-out is late; it is never early. */
 const LOOK_EVERY_MS = 250;
 
 /** Somebody who waits for a region, and may have waited for too long. */
-export interface Waiting {
+export interface Waiting extends Bagged {
   /** @param awakeMs now, in {@link Timeouts.awakeMs} */
   look(awakeMs: number): void;
 }
@@ -12,7 +14,7 @@ export interface Waiting {
  * a second later: by then it is old, and two for each request were 60 % of all that became old at 9,600 requests a second.
  */
 export class Timeouts {
-  readonly #waiting = new Set<Waiting>();
+  readonly #waiting = new Bag<Waiting>();
   readonly #timer: NodeJS.Timeout;
   #awakeMs = 0;
 

@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import { type buildConnector, Client, type Dispatcher } from "undici";
+import { type Bagged, NOWHERE } from "../bag.ts";
 import { hearOut } from "./hear-out.ts";
 
 /** What a request goes over. */
@@ -22,7 +23,8 @@ export interface ConnectionHandler extends Dispatcher.DispatchHandler {
  * One connection of a pool, made anew whenever it has ended. undici tells nobody whether a request went over one that had
  * been kept; but the other side may close what is idle at any time, so its death then says nothing of the other side.
  */
-export class Connection extends Client implements UsedConnection {
+export class Connection extends Client implements UsedConnection, Bagged {
+  place = NOWHERE;
   readonly #present: Present;
   readonly #hasLeft: HasLeft;
 

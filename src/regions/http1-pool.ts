@@ -1,4 +1,5 @@
 import { type Dispatcher, errors } from "undici";
+import { Bag } from "../bag.ts";
 import type { Connection } from "./connection.ts";
 
 /** A request that no connection is free for yet. */
@@ -17,7 +18,7 @@ export class Http1Pool {
   readonly #open: () => Connection;
   /** Connected, and used by nobody. Who came last goes first, so what is not needed is not kept open. */
   readonly #free: Connection[] = [];
-  readonly #busy = new Set<Connection>();
+  readonly #busy = new Bag<Connection>();
   readonly #waiting: Waiting[] = [];
   #isClosed = false;
   #onIdle: (() => void)[] = [];
@@ -56,7 +57,7 @@ export class Http1Pool {
     const error = new errors.ClientDestroyedError();
     for (const { handler } of this.#waiting.splice(0)) failUnsent(handler, error);
     const connections = [...this.#busy, ...this.#free.splice(0)];
-    this.#busy.clear();
+    for (const connection of this.#busy) this.#busy.delete(connection);
     await Promise.all(connections.map((connection) => connection.destroy(error)));
     this.#tellIdle();
   }

@@ -6,6 +6,7 @@ import {
 } from "node:http2";
 import { addAbortSignal } from "node:stream";
 import { type Dispatcher, errors } from "undici";
+import { type Bagged, NOWHERE } from "../bag.ts";
 import { bytesOf, type CallOptions, requestFields } from "./http2-fields.ts";
 import { Http2Upload } from "./http2-upload.ts";
 
@@ -25,7 +26,8 @@ export interface Carrier {
  * One request over HTTP/2 and its answer, told to a handler of undici's. A stream that the other side has not looked at
  * (RFC 9113 §8.7) is sent once more, whatever its method, as long as what was sent of its body is still known.
  */
-export class Http2Call implements Dispatcher.DispatchController {
+export class Http2Call implements Dispatcher.DispatchController, Bagged {
+  place = NOWHERE;
   aborted = false;
   paused = false;
   reason: Error | null = null;

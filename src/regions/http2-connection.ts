@@ -1,6 +1,7 @@
 import { type ClientHttp2Session, connect } from "node:http2";
 import type { Socket } from "node:net";
 import { type Dispatcher, errors } from "undici";
+import { Bag } from "../bag.ts";
 import type { UsedConnection } from "./connection.ts";
 import type { Http2Call } from "./http2-call.ts";
 import type { Transport } from "./transport.ts";
@@ -37,7 +38,7 @@ export class Http2Connection implements UsedConnection {
   readonly brokeOff = false;
   readonly #parts: Http2ConnectionParts;
   readonly #waiting: Http2Call[] = [];
-  readonly #sent = new Set<Http2Call>();
+  readonly #sent = new Bag<Http2Call>();
   #session: ClientHttp2Session | null = null;
   #address: string | null = null;
   /** Requests at a time; one until the other side has said how many it takes. */
