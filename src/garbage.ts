@@ -25,7 +25,7 @@ function keepGarbageYoung(): void {
 /**
  * Has V8 begin to mark what is old when three quarters of the room that it allows itself are used. It begins when as much as two young
  * generations are left of it, 32 MB: of a heap that is as small as an edge's that is nearly at once, every 2 or 3 seconds at
- * 9,600 requests a second, instead of every 20. While it marks, some 50 ms, its threads want the processor of an edge that has only one.
+ * 9,600 requests a second, instead of every 20 to 40. While it marks, some 50 ms, its threads want the processor of an edge that has only one.
  */
 function markSeldom(): void {
   setFlagsFromString("--incremental-marking-soft-trigger=75");
