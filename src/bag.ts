@@ -1,7 +1,7 @@
 /** What can be in a bag, one at a time. */
 export interface Bagged {
   /** Where it is in its bag, which keeps this; {@link NOWHERE} while it is in none. */
-  place: number;
+  bagIndex: number;
 }
 
 export const NOWHERE = -1;
@@ -20,26 +20,26 @@ export class Bag<T extends Bagged> {
 
   /** Idempotent. */
   add(member: T): void {
-    if (member.place === NOWHERE) member.place = this.#members.push(member) - 1;
+    if (member.bagIndex === NOWHERE) member.bagIndex = this.#members.push(member) - 1;
   }
 
   /** Answers whether it was there. */
   delete(member: T): boolean {
-    const { place } = member;
-    if (place === NOWHERE) return false;
+    const { bagIndex: index } = member;
+    if (index === NOWHERE) return false;
     const last = this.#members.pop() as T;
     if (last !== member) {
-      this.#members[place] = last;
-      last.place = place;
+      this.#members[index] = last;
+      last.bagIndex = index;
     }
-    member.place = NOWHERE;
+    member.bagIndex = NOWHERE;
     return true;
   }
 
   /** From the last to the first, so that whoever is met may be taken away. */
   *[Symbol.iterator](): Generator<T> {
-    for (let place = this.#members.length - 1; place >= 0; place -= 1) {
-      const member = this.#members[place];
+    for (let index = this.#members.length - 1; index >= 0; index -= 1) {
+      const member = this.#members[index];
       if (member !== undefined) yield member;
     }
   }

@@ -22,7 +22,7 @@ const MAX_INTERIM = 32;
  */
 export class Relay implements ConnectionHandler, Source, Forwarding, Waiting {
   readonly upload: Upload | null;
-  place = NOWHERE;
+  bagIndex = NOWHERE;
   readonly #outgoing: Outgoing;
   readonly #res: InboundResponse;
   readonly #clock: Clock;
@@ -100,7 +100,7 @@ export class Relay implements ConnectionHandler, Source, Forwarding, Waiting {
   look(awakeMs: number): void {
     const { responseTimeoutMs, idleTimeoutMs } = this.#outgoing;
     const limitMs = this.#status === null ? responseTimeoutMs : idleTimeoutMs;
-    if (this.#isPaused || limitMs === 0 || awakeMs - this.#movedAtMs <= limitMs) return;
+    if (this.#isPaused || limitMs === 0 || awakeMs - this.#movedAtMs < limitMs) return;
     const controller = this.#controller;
     const late = this.#status === null ? new errors.HeadersTimeoutError() : new errors.BodyTimeoutError();
     this.onResponseError(controller, late);

@@ -21,7 +21,7 @@ const STALLED_MS = 5_000;
 
 /** One place inside. */
 export class Place implements Bagged {
-  place = NOWHERE;
+  bagIndex = NOWHERE;
   readonly #gate: Gate;
   /** Whether it is one of those for bodies that have not arrived. */
   arriving: boolean;

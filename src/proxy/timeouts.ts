@@ -5,7 +5,7 @@ const LOOK_EVERY_MS = 250;
 
 /** Somebody who waits for a region, and may have waited for too long. */
 export interface Waiting extends Bagged {
-  /** @param awakeMs now, in {@link Timeouts.awakeMs} */
+  /** @param awakeMs this look, in {@link Timeouts.awakeMs} */
   look(awakeMs: number): void;
 }
 
@@ -22,9 +22,12 @@ export class Timeouts {
     this.#timer = setInterval(() => this.#lookAt(), LOOK_EVERY_MS).unref();
   }
 
-  /** Milliseconds in which this process was awake, about: a stall, however long, is one look, since nobody else has caused it. */
+  /**
+   * Milliseconds in which this process was awake, at the next look: a stall, however long, is one look, since nobody else has
+   * caused it. What is reckoned from here is never more than has passed.
+   */
   get awakeMs(): number {
-    return this.#awakeMs;
+    return this.#awakeMs + LOOK_EVERY_MS;
   }
 
   /** From now on it is looked after; idempotent. */

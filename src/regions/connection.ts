@@ -24,7 +24,7 @@ export interface ConnectionHandler extends Dispatcher.DispatchHandler {
  * been kept; but the other side may close what is idle at any time, so its death then says nothing of the other side.
  */
 export class Connection extends Client implements UsedConnection, Bagged {
-  place = NOWHERE;
+  bagIndex = NOWHERE;
   readonly #present: Present;
   readonly #hasLeft: HasLeft;
 

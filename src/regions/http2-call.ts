@@ -27,7 +27,7 @@ export interface Carrier {
  * (RFC 9113 §8.7) is sent once more, whatever its method, as long as what was sent of its body is still known.
  */
 export class Http2Call implements Dispatcher.DispatchController, Bagged {
-  place = NOWHERE;
+  bagIndex = NOWHERE;
   aborted = false;
   paused = false;
   reason: Error | null = null;

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { Bag, type Bagged, NOWHERE } from "../../src/bag.ts";
 
 class Member implements Bagged {
-  place = NOWHERE;
+  bagIndex = NOWHERE;
 }
 
 const someSteps = fc.array(fc.record({ adds: fc.boolean(), nth: fc.nat(9) }), { maxLength: 60 });
