@@ -19,9 +19,6 @@ import {
 /** Deadlines of a user's writes, by writeId, in the clock's monotonic milliseconds. */
 type Deadlines = Map<string, number>;
 
-/** Of a user who is not known. */
-const NO_WRITES: Deadlines = new Map();
-
 interface User {
   readonly writes: Deadlines;
   /** Where the positioned ones stand. */
@@ -114,7 +111,7 @@ export class MemoryPinStore implements PinStore {
   #toldNow(pids: readonly Pid[], now: number): "nothing" | "held" | "more" {
     let told: "nothing" | "held" = "nothing";
     for (const pid of pids)
-      for (const [member, deadline] of this.#users.get(pid)?.writes ?? NO_WRITES) {
+      for (const [member, deadline] of this.#users.get(pid)?.writes ?? []) {
         if (deadline <= now) continue;
         if (!isPlain(member)) return "more";
         told = "held";

@@ -41,7 +41,6 @@ export class Relay implements ConnectionHandler, Source, Forwarding, Waiting {
   #isTimed = false;
   /** When the region last moved, in {@link Timeouts.awakeMs}. */
   #movedAtMs = 0;
-  #isPaused = false;
   /** Whether the answer's end is the connection's. */
   #endless = false;
   /** Whether it is an event stream, whose client comes again when it ends. */
@@ -100,8 +99,8 @@ export class Relay implements ConnectionHandler, Source, Forwarding, Waiting {
   look(awakeMs: number): void {
     const { responseTimeoutMs, idleTimeoutMs } = this.#outgoing;
     const limitMs = this.#status === null ? responseTimeoutMs : idleTimeoutMs;
-    if (this.#isPaused || limitMs === 0 || awakeMs - this.#movedAtMs < limitMs) return;
     const controller = this.#controller;
+    if (controller?.paused || limitMs === 0 || awakeMs - this.#movedAtMs < limitMs) return;
     const late = this.#status === null ? new errors.HeadersTimeoutError() : new errors.BodyTimeoutError();
     this.onResponseError(controller, late);
     controller?.abort(late);
@@ -196,12 +195,10 @@ export class Relay implements ConnectionHandler, Source, Forwarding, Waiting {
   }
 
   pause(): void {
-    this.#isPaused = true;
     this.#controller?.pause();
   }
 
   resume(): void {
-    this.#isPaused = false;
     this.#moved();
     this.#controller?.resume();
   }

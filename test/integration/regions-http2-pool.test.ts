@@ -38,6 +38,20 @@ interface Question {
   readonly heard?: (controller: Dispatcher.DispatchController, chunk: Buffer) => void;
 }
 
+/** Somebody who takes connections and says nothing, and a pool to him. */
+async function silent(
+  t: TestContext,
+): Promise<{ readonly sockets: readonly Socket[]; readonly pool: RequestPool }> {
+  const sockets: Socket[] = [];
+  const server = createServer((socket) => void sockets.push(socket.on("error", () => {}).resume()));
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  t.after(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  return { sockets, pool: poolTo(t, (server.address() as AddressInfo).port) };
+}
+
 function ask(pool: RequestPool, { started, heard, ...question }: Question = {}): Promise<Answer> {
   return new Promise((resolve) => {
     let head: Pick<Answer, "status" | "headers"> = { status: 0, headers: {} };
@@ -291,17 +305,7 @@ describe("the pool of a region over HTTP/2", { concurrency: 4 }, () => {
   });
 
   test("a connection that answers nothing at all is given up for another", async (t) => {
-    const sockets: Socket[] = [];
-    const dead = createServer((socket) => {
-      sockets.push(socket);
-      socket.on("error", () => {}).resume();
-    });
-    await once(dead.listen(0, "127.0.0.1"), "listening");
-    t.after(() => {
-      for (const socket of sockets) socket.destroy();
-      dead.close();
-    });
-    const pool = poolTo(t, (dead.address() as AddressInfo).port);
+    const { sockets, pool } = await silent(t);
     assert.equal((await ask(pool, { headersTimeout: 100 })).error?.code, "UND_ERR_HEADERS_TIMEOUT");
     await eventually(() => assert.ok(sockets[0]?.destroyed || sockets[0]?.readableEnded));
     await ask(pool, { headersTimeout: 100 });
@@ -309,14 +313,7 @@ describe("the pool of a region over HTTP/2", { concurrency: 4 }, () => {
   });
 
   test("so it is when whoever has sent the request has waited for long enough", async (t) => {
-    const sockets: Socket[] = [];
-    const dead = createServer((socket) => void sockets.push(socket.on("error", () => {}).resume()));
-    await once(dead.listen(0, "127.0.0.1"), "listening");
-    t.after(() => {
-      for (const socket of sockets) socket.destroy();
-      dead.close();
-    });
-    const pool = poolTo(t, (dead.address() as AddressInfo).port);
+    const { sockets, pool } = await silent(t);
     const late = new errors.HeadersTimeoutError();
     const started = (controller: Dispatcher.DispatchController) =>
       void sleep(100).then(() => controller.abort(late));
